@@ -1,0 +1,48 @@
+#include "interrupt.hpp"
+
+#include <chrono>
+#include <csignal>
+
+namespace {
+
+std::atomic<int> received{0};
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
+
+#ifdef SIGHUP
+constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP};
+#else
+constexpr int signals[] = {SIGINT, SIGTERM};
+#endif
+
+extern "C" void on_signal(int number) {
+  received = number;
+  std::signal(number, SIG_DFL);
+}
+
+}  // namespace
+
+Interrupt::Interrupt() {
+  received = 0;
+  for (const int number : signals) {
+    // A parent that ignores a signal (nohup) means it for its children too.
+    if (std::signal(number, on_signal) == SIG_IGN) std::signal(number, SIG_IGN);
+  }
+#ifdef SIGXFSZ
+  // Writing beyond a file size limit then fails like a full disk instead of killing the program.
+  std::signal(SIGXFSZ, SIG_IGN);
+#endif
+  // Cancelling takes a lock, which a signal handler must not.
+  watcher_ = std::thread([this] {
+    while (!stop_) {
+      if (received != 0) token_.request();
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  });
+}
+
+Interrupt::~Interrupt() {
+  stop_ = true;
+  watcher_.join();
+}
+
+int Interrupt::signal() const noexcept { return received; }

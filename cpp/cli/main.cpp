@@ -1,0 +1,145 @@
+extern "C" {
+#include <libavutil/log.h>
+}
+
+#include <chrono>
+#include <iostream>
+#include <set>
+
+#include "console.hpp"
+#include "demucs_ort/demucs_ort.hpp"
+#include "failure.hpp"
+#include "interrupt.hpp"
+#include "options.hpp"
+#include "report.hpp"
+#include "track.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+ExitCode exit_code_for(demucs_ort::Status status) {
+  switch (status) {
+    case demucs_ort::Status::invalid_argument:
+      return exit_usage;
+    case demucs_ort::Status::bad_model:
+      return exit_model;
+    case demucs_ort::Status::bad_audio:
+      return exit_input;
+    case demucs_ort::Status::runtime_missing:
+    case demucs_ort::Status::runtime_failed:
+      return exit_runtime;
+    case demucs_ort::Status::cancelled:
+      break;
+  }
+  return exit_internal;
+}
+
+/// Turns what `work` throws into the exit code and the sentence for the user; 0 if it throws nothing.
+template <typename Work>
+int guarded(const Interrupt& interrupt, std::string& sentence, const Work& work) {
+  try {
+    work();
+    return exit_ok;
+  } catch (const Failure& failure) {
+    sentence = failure.what();
+    return failure.code();
+  } catch (const demucs_ort::Error& error) {
+    sentence = error.what();
+    if (error.status() == demucs_ort::Status::cancelled) return 128 + interrupt.signal();
+    return exit_code_for(error.status());
+  } catch (const std::bad_alloc&) {
+    sentence = "there is not enough memory";
+    return exit_internal;
+  } catch (const std::exception& error) {
+    sentence = std::string("internal error: ") + error.what();
+    return exit_internal;
+  }
+}
+
+/// Several inputs get a folder each, named after the file without its ending.
+std::vector<fs::path> output_folders(const Options& options) {
+  if (options.inputs.size() == 1) return {options.output_folder};
+  std::vector<fs::path> folders;
+  std::set<fs::path> seen;
+  for (const auto& input : options.inputs) {
+    folders.push_back(options.output_folder / input.stem());
+    if (!seen.insert(folders.back()).second) {
+      throw Failure(exit_usage,
+                    "two inputs would both be written to '" + folders.back().string() + "'; separate them in two runs");
+    }
+  }
+  return folders;
+}
+
+/// Separates all inputs, going on after a bad one; returns the first failure's exit code.
+int separate_all(const Options& options, demucs_ort::Separator& separator, const Interrupt& interrupt, Console& console,
+                 RunReport& report) {
+  int code = exit_ok;
+  const auto folders = output_folders(options);
+  for (std::size_t i = 0; i < options.inputs.size() && interrupt.signal() == 0; ++i) {
+    TrackResult track;
+    std::string error;
+    const int track_code = guarded(interrupt, error, [&] {
+      track = separate_track(separator, options.inputs[i], folders[i], options.format, console, interrupt.token());
+    });
+    track.input = options.inputs[i];
+    track.error = error;
+    track.exit_code = track_code;
+    report.tracks.push_back(track);
+    if (track_code != exit_ok) {
+      console.error(options.inputs.size() > 1 ? "'" + options.inputs[i].string() + "': " + error : error);
+      if (code == exit_ok) code = track_code;
+    } else {
+      console.say("'" + folders[i].string() + "': " + std::to_string(track.stems.size()) + " stems of " +
+                  std::to_string(track.frames) + " frames");
+    }
+  }
+  return code;
+}
+
+int run(const Options& options, const Interrupt& interrupt, Console& console) {
+  const auto begin = std::chrono::steady_clock::now();
+  const bool only_info = !options.info.empty();
+  RunReport report;
+  report.model_file = (only_info ? options.info : options.model).string();
+  const auto model = demucs_ort::Model::load(report.model_file, options.model_options);
+  report.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (only_info) {
+    std::cout << describe_model(*model);
+    return exit_ok;
+  }
+  demucs_ort::Separator separator(model, options.separation);
+  if (!model->info().trained) {
+    console.warn("'" + report.model_file + "' holds untrained weights: what it writes is no separation");
+  }
+  const int code = separate_all(options, separator, interrupt, console, report);
+  if (!options.json.empty()) write_json(report, *model, options);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Failures are reported in our own sentence; FFmpeg would print as well.
+  av_log_set_level(AV_LOG_QUIET);
+  Options options;
+  const Interrupt interrupt;
+  std::string sentence;
+  bool done = false;
+  int code = guarded(interrupt, sentence, [&] {
+    try {
+      options = parse_options(argc, argv);
+    } catch (const NothingToDo&) {
+      done = true;
+    }
+  });
+  Console console(options.quiet);
+  if (code == exit_ok && !done) {
+    int result = exit_ok;
+    code = guarded(interrupt, sentence, [&] { result = run(options, interrupt, console); });
+    if (code == exit_ok) return result;
+  }
+  if (code != exit_ok) console.error(sentence);
+  return code;
+}

@@ -1,0 +1,64 @@
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+
+#include "demucs_ort/version.hpp"
+#include "failure.hpp"
+
+Options parse_options(int argc, char** argv) {
+  Options options;
+  auto& separation = options.separation;
+  CLI::App app("Separates music into stems with an HTDemucs model made by demucs-export.", "demucs_ort_cli");
+  app.set_version_flag("--version", std::string("demucs_ort_cli ") + DEMUCS_ORT_VERSION);
+  app.footer(
+      "One input writes OUTDIR/<stem>.wav, several write OUTDIR/<track>/<stem>.wav, at each input's sample rate.");
+
+  std::vector<std::filesystem::path> paths;
+  app.add_option("paths", paths, "Audio files (anything FFmpeg decodes), then the output folder")
+      ->option_text("INPUT... OUTDIR");
+  app.add_option("-m,--model", options.model, "The model, an .onnx or .ort file")->option_text("FILE");
+  auto* stems =
+      app.add_option("--stems", separation.stems, "Write only these stems")->delimiter(',')->option_text("A,B,...");
+  app.add_option("--two-stems", separation.two_stems, "Write STEM and no_STEM, the sum of all others")
+      ->option_text("STEM")
+      ->excludes(stems);
+  app.add_option("--overlap", separation.overlap, "Overlap of neighbouring segments, 0 to below 1")
+      ->capture_default_str();
+  app.add_option("--shifts", separation.shifts, "Average this many randomly shifted passes (slower, a little better)")
+      ->capture_default_str();
+  app.add_option("--seed", separation.seed, "Seed of the random shifts")->capture_default_str();
+  app.add_option("--threads", options.model_options.threads, "Threads for the model; 0: one per core")
+      ->capture_default_str();
+  const std::map<std::string, SampleFormat> formats{
+      {"16", SampleFormat::int16}, {"24", SampleFormat::int24}, {"32f", SampleFormat::float32}};
+  std::string bit_depth = "32f";
+  app.add_option("--bit-depth", bit_depth, "Sample format of the stems: 16, 24 or 32f (float)")
+      ->check(CLI::IsMember({"16", "24", "32f"}))
+      ->capture_default_str();
+  app.add_option("--json", options.json, "Write timings, memory use and model facts to FILE")->option_text("FILE");
+  app.add_option("--info", options.info, "Print what a model file says of itself, and stop")->option_text("MODEL");
+  app.add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& done) {
+    app.exit(done, std::cout, std::cerr);
+    throw NothingToDo{};
+  } catch (const CLI::ParseError& error) {
+    throw Failure(exit_usage, std::string(error.what()) + "; see demucs_ort_cli --help");
+  }
+  options.format = formats.at(bit_depth);
+  if (!options.info.empty()) return options;
+  if (paths.size() < 2) {
+    throw Failure(exit_usage, "give at least one audio file and the output folder; see demucs_ort_cli --help");
+  }
+  if (options.model.empty()) {
+    throw Failure(exit_usage, "give a model with -m FILE; demucs-export makes one");
+  }
+  options.output_folder = paths.back();
+  paths.pop_back();
+  options.inputs = std::move(paths);
+  return options;
+}

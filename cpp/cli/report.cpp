@@ -1,0 +1,87 @@
+#include "report.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "demucs_ort/version.hpp"
+#include "failure.hpp"
+#include "peak_memory.hpp"
+
+using nlohmann::ordered_json;
+
+namespace {
+
+ordered_json model_json(const demucs_ort::ModelInfo& info) {
+  return {{"name", info.name},
+          {"sample_rate", info.sample_rate},
+          {"channels", info.channels},
+          {"segment_frames", info.segment_frames},
+          {"sources", info.sources},
+          {"precision", info.precision},
+          {"trained", info.trained},
+          {"weights_sha256", info.weights_sha256},
+          {"demucs_version", info.demucs_version}};
+}
+
+ordered_json track_json(const TrackResult& track) {
+  ordered_json json{{"input", track.input.string()}, {"exit_code", track.exit_code}};
+  if (track.exit_code != 0) {
+    json["error"] = track.error;
+    return json;
+  }
+  json["stems"] = ordered_json::array();
+  for (const auto& stem : track.stems) json["stems"].push_back(stem.string());
+  json["frames"] = track.frames;
+  json["sample_rate"] = track.sample_rate;
+  json["audio_seconds"] = track.audio_seconds;
+  json["run_seconds"] = track.run_seconds;
+  json["real_time_factor"] = track.run_seconds / track.audio_seconds;
+  return json;
+}
+
+}  // namespace
+
+std::string describe_model(const demucs_ort::Model& model) {
+  const auto& info = model.info();
+  std::string stems;
+  for (const auto& source : info.sources) stems += (stems.empty() ? "" : ", ") + source;
+  return "name            " + info.name + "\nstems           " + stems + "\nsample rate     " +
+         std::to_string(info.sample_rate) + " Hz\nchannels        " + std::to_string(info.channels) +
+         "\nsegment         " + std::to_string(info.segment_frames) + " frames\nprecision       " + info.precision +
+         "\ntrained         " + (info.trained ? "yes" : "no: for tests only, its output is no separation") +
+         "\nweights sha256  " + info.weights_sha256 + "\ndemucs          " + info.demucs_version +
+         "\nONNX Runtime    " + model.runtime_version() + ", " + model.provider() + "\n";
+}
+
+void write_json(const RunReport& report, const demucs_ort::Model& model, const Options& options) {
+  ordered_json json{{"demucs_ort_version", DEMUCS_ORT_VERSION},
+                    {"onnxruntime_version", model.runtime_version()},
+                    {"provider", model.provider()},
+                    {"threads", options.model_options.threads},
+                    {"overlap", options.separation.overlap},
+                    {"shifts", options.separation.shifts},
+                    {"seed", options.separation.seed},
+                    {"model_file", report.model_file},
+                    {"model", model_json(model.info())},
+                    {"load_seconds", report.load_seconds},
+                    {"peak_memory_bytes", peak_memory_bytes()},
+                    {"tracks", ordered_json::array()}};
+  for (const auto& track : report.tracks) json["tracks"].push_back(track_json(track));
+
+  auto aside = options.json;
+  aside += ".part";
+  // File names need not be UTF-8; JSON must be.
+  const std::string text = json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
+  std::ofstream file(aside, std::ios::binary);
+  file << text << '\n';
+  file.close();
+  std::error_code error;
+  if (file) std::filesystem::rename(aside, options.json, error);
+  if (!file || error) {
+    const std::string why = error ? error.message() : std::strerror(errno);
+    std::filesystem::remove(aside, error);
+    throw Failure(exit_output, "cannot write '" + options.json.string() + "': " + why);
+  }
+}

@@ -1,0 +1,7 @@
+#pragma once
+
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
+#include "demucs_ort/version.hpp"

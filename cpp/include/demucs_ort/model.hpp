@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/export.hpp"
+
+namespace demucs_ort {
+
+/// What a model file says of itself (ONNX metadata), checked against the shapes of its tensors.
+struct ModelInfo {
+  std::string name;                  ///< e.g. "htdemucs"
+  int sample_rate = 0;               ///< Hz
+  std::size_t channels = 0;          ///< audio channels of the mix and of every stem
+  std::size_t segment_frames = 0;    ///< frames the model hears at a time
+  std::vector<std::string> sources;  ///< stem names, in output order
+  std::string precision;             ///< "fp32"
+  bool trained = false;              ///< false: seeded weights for tests, the output is no separation
+  std::string weights_sha256;        ///< 64 hexadecimal digits
+  std::string demucs_version;        ///< the demucs release the file was exported from
+};
+
+struct ModelOptions {
+  /// Execution provider. This version knows "cpu".
+  std::string provider = "cpu";
+  /// Threads used inside one inference; 0: one per physical core.
+  unsigned threads = 0;
+  /// The ONNX Runtime shared library to load (1.21 or later). Empty: the environment variable
+  /// DEMUCS_ORT_ONNXRUNTIME, then the path set at build time, then the system's loader. The variable wins over this
+  /// field too. A process uses one library: the first load decides. Ignored by builds that link ONNX Runtime.
+  std::filesystem::path onnxruntime_library;
+};
+
+/// One loaded model: immutable, safe to share between threads, decks and `Separator`s.
+class DEMUCS_ORT_EXPORT Model {
+ public:
+  /// Loads and validates an .onnx or .ort file. Blocks (about half a second for htdemucs).
+  /// Throws `Error`: bad_model, invalid_argument (provider), runtime_missing.
+  static std::shared_ptr<const Model> load(const std::filesystem::path& file, const ModelOptions& options = {});
+
+  /// The same from memory. The bytes are copied as far as they are needed; they may be freed after the call.
+  static std::shared_ptr<const Model> load(const void* data, std::size_t size, const ModelOptions& options = {});
+
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+  ~Model();
+
+  const ModelInfo& info() const noexcept;
+  /// The provider that computes, e.g. "cpu".
+  const std::string& provider() const noexcept;
+  /// Version of the ONNX Runtime library in use, e.g. "1.31.1".
+  const std::string& runtime_version() const noexcept;
+
+  /// One raw inference, without normalisation or overlap-add; most callers want `Separator`.
+  /// `mix` is [batch][channels][segment_frames], `stems` [batch][sources][channels][segment_frames], both contiguous.
+  /// Thread-safe; blocks; throws `Error`: invalid_argument (batch 0), runtime_failed, cancelled.
+  void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel = {}) const;
+
+ private:
+  struct Impl;
+  explicit Model(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace demucs_ort

@@ -1,0 +1,175 @@
+#include "demucs_ort/model.hpp"
+
+#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
+#define ORT_API_MANUAL_INIT
+#endif
+#include <onnxruntime_cxx_api.h>
+
+#include <array>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "cancel_state.hpp"
+#include "demucs_ort/error.hpp"
+#include "model_contract.hpp"
+#include "onnxruntime_library.hpp"
+
+namespace demucs_ort {
+namespace {
+
+/// Gives the C++ wrappers of ONNX Runtime their function table; returns the library's version.
+std::string connect_runtime([[maybe_unused]] const std::filesystem::path& library) {
+#ifdef DEMUCS_ORT_LINK_ONNXRUNTIME
+  const OrtApiBase* base = OrtGetApiBase();
+#else
+  using EntryPoint = const OrtApiBase*(ORT_API_CALL*)();
+  const OrtApiBase* base = reinterpret_cast<EntryPoint>(onnxruntime_entry_point(library))();
+#endif
+  const OrtApi* api = base->GetApi(ORT_API_VERSION);
+  if (api == nullptr) {
+    throw Error(Status::runtime_missing, std::string("ONNX Runtime ") + base->GetVersionString() +
+                                             " is too old; install 1." + std::to_string(ORT_API_VERSION) + " or later");
+  }
+#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
+  static std::once_flag once;
+  std::call_once(once, [api] { Ort::InitApi(api); });
+#endif
+  return base->GetVersionString();
+}
+
+Ort::SessionOptions session_options(const ModelOptions& options) {
+  Ort::SessionOptions session;
+  session.SetExecutionMode(ORT_SEQUENTIAL);
+  session.SetInterOpNumThreads(1);
+  session.SetIntraOpNumThreads(static_cast<int>(options.threads));
+  // The memory pattern reserves one block for the sum of all activations: it doubles peak memory and gains no time.
+  session.DisableMemPattern();
+  session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+  // Failures reach the caller as exceptions; a library does not write to standard error as well.
+  session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
+  return session;
+}
+
+TensorSpec describe(const std::string& name, const Ort::TypeInfo& type) {
+  TensorSpec spec{name, false, {}};
+  if (type.GetONNXType() != ONNX_TYPE_TENSOR) return spec;
+  const auto tensor = type.GetTensorTypeAndShapeInfo();
+  spec.is_float32 = tensor.GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+  spec.shape = tensor.GetShape();
+  return spec;
+}
+
+ModelInfo inspect(const Ort::Session& session) {
+  Ort::AllocatorWithDefaultOptions allocator;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  for (std::size_t i = 0; i < session.GetInputCount(); ++i) {
+    inputs.push_back(describe(session.GetInputNameAllocated(i, allocator).get(), session.GetInputTypeInfo(i)));
+  }
+  for (std::size_t i = 0; i < session.GetOutputCount(); ++i) {
+    outputs.push_back(describe(session.GetOutputNameAllocated(i, allocator).get(), session.GetOutputTypeInfo(i)));
+  }
+  const Ort::ModelMetadata metadata = session.GetModelMetadata();
+  return read_contract(inputs, outputs, [&](const std::string& key) -> std::optional<std::string> {
+    const auto value = metadata.LookupCustomMetadataMapAllocated(key.c_str(), allocator);
+    if (!value) return std::nullopt;
+    return std::string(value.get());
+  });
+}
+
+}  // namespace
+
+struct Model::Impl {
+  ModelInfo info;
+  std::string provider;
+  std::string runtime_version;
+  Ort::Env environment{nullptr};
+  mutable Ort::Session session{nullptr};  // Session::Run is thread-safe but not const
+};
+
+namespace {
+
+/// The part both loads share; `open` creates the session, `what` names the model in messages.
+template <typename Impl, typename Open>
+std::unique_ptr<Impl> load_with(const ModelOptions& options, const std::string& what, const Open& open) {
+  if (options.provider != "cpu") {
+    throw Error(Status::invalid_argument,
+                "the provider '" + options.provider + "' is not supported; this version computes on 'cpu'");
+  }
+  auto impl = std::make_unique<Impl>();
+  impl->provider = options.provider;
+  impl->runtime_version = connect_runtime(options.onnxruntime_library);
+  try {
+    impl->environment = Ort::Env(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
+    impl->session = open(impl->environment, session_options(options));
+    impl->info = inspect(impl->session);
+  } catch (const Ort::Exception& failure) {
+    throw Error(Status::bad_model, "cannot load " + what + " as an ONNX or ORT model (" + failure.what() +
+                                       "); export it again with demucs-export");
+  } catch (const Error& failure) {
+    throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
+  }
+  return impl;
+}
+
+}  // namespace
+
+std::shared_ptr<const Model> Model::load(const std::filesystem::path& file, const ModelOptions& options) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) {
+    throw Error(Status::bad_model, "there is no model file '" + file.string() +
+                                       "'; give the path of an .onnx or .ort file made by demucs-export");
+  }
+  return std::shared_ptr<const Model>(new Model(
+      load_with<Impl>(options, "'" + file.string() + "'", [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+        return Ort::Session(env, file.c_str(), session);
+      })));
+}
+
+std::shared_ptr<const Model> Model::load(const void* data, std::size_t size, const ModelOptions& options) {
+  if (data == nullptr || size == 0) throw Error(Status::bad_model, "the model in memory is empty");
+  return std::shared_ptr<const Model>(new Model(
+      load_with<Impl>(options, "the model in memory", [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+        return Ort::Session(env, data, size, session);
+      })));
+}
+
+Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Model::~Model() = default;
+
+const ModelInfo& Model::info() const noexcept { return impl_->info; }
+const std::string& Model::provider() const noexcept { return impl_->provider; }
+const std::string& Model::runtime_version() const noexcept { return impl_->runtime_version; }
+
+void Model::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
+  if (batch == 0) throw Error(Status::invalid_argument, "a batch of 0 segments cannot be run");
+  throw_if_cancelled(cancel);
+  const ModelInfo& info = impl_->info;
+  const auto count = static_cast<std::int64_t>(batch);
+  const auto channels = static_cast<std::int64_t>(info.channels);
+  const auto frames = static_cast<std::int64_t>(info.segment_frames);
+  const auto sources = static_cast<std::int64_t>(info.sources.size());
+  const std::array<std::int64_t, 3> mix_shape{count, channels, frames};
+  const std::array<std::int64_t, 4> stems_shape{count, sources, channels, frames};
+  const std::size_t mix_size = batch * info.channels * info.segment_frames;
+  try {
+    const auto memory = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU);
+    // ONNX Runtime takes inputs through a non-const pointer but only reads them.
+    const auto input =
+        Ort::Value::CreateTensor<float>(memory, const_cast<float*>(mix), mix_size, mix_shape.data(), mix_shape.size());
+    auto output = Ort::Value::CreateTensor<float>(memory, stems, mix_size * info.sources.size(), stems_shape.data(),
+                                                  stems_shape.size());
+    Ort::RunOptions run_options;
+    run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
+    const OnCancel stop(cancel, [&run_options] { run_options.SetTerminate(); });
+    const char* input_name = "mix";
+    const char* output_name = "stems";
+    impl_->session.Run(run_options, &input_name, &input, 1, &output_name, &output, 1);
+  } catch (const Ort::Exception& failure) {
+    throw_if_cancelled(cancel);
+    throw Error(Status::runtime_failed, std::string("ONNX Runtime failed to run the model: ") + failure.what());
+  }
+}
+
+}  // namespace demucs_ort

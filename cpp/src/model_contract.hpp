@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "demucs_ort/model.hpp"
+
+namespace demucs_ort {
+
+/// A tensor as the model file declares it; -1 stands for a symbolic dimension.
+struct TensorSpec {
+  std::string name;
+  bool is_float32 = false;
+  std::vector<std::int64_t> shape;
+};
+
+/// Looks up a metadata value by its full key.
+using FindMetadata = std::function<std::optional<std::string>(const std::string& key)>;
+
+/// Reads the model contract from metadata and checks it against the tensors: input `mix` [batch, channels, frames],
+/// output `stems` [batch, sources, channels, frames], float32, batch symbolic or 1.
+/// Throws Error bad_model with one sentence that names what is missing or contradicts.
+ModelInfo read_contract(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
+                        const FindMetadata& find);
+
+}  // namespace demucs_ort

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace demucs_ort {
+
+/// One inference of a plan. Positions are frames of the track; they can lie outside it, where the track is silent.
+struct Segment {
+  std::ptrdiff_t window;  ///< first frame the model hears
+  std::ptrdiff_t start;   ///< first frame it contributes to, >= window
+  std::size_t frames;     ///< how many it contributes to; [start, start + frames) lies inside the window
+  std::size_t pass;       ///< which shifted pass it belongs to
+  std::size_t index;      ///< its place in that pass
+};
+
+/// How demucs' `apply_model(split=True)` walks a track: segments of `segment_frames` every `stride` frames; the last,
+/// shorter ones are heard with the real audio around them (`TensorChunk.padded`). A shifted pass starts its walk
+/// `lead` frames before the track, which is what demucs' `shifts` does with offset = max_shift - lead.
+class SegmentPlan {
+ public:
+  /// `leads`: one pass each. Needs track_frames >= 1, 1 <= stride <= segment_frames, at least one lead.
+  SegmentPlan(std::size_t track_frames, std::size_t segment_frames, std::size_t stride,
+              const std::vector<std::size_t>& leads);
+
+  /// All passes' segments, ordered by `start`.
+  const std::vector<Segment>& segments() const noexcept { return segments_; }
+
+  /// Weight of each of the segment's frames in the final stems. Over all segments the weights of a frame sum to one:
+  /// demucs' triangle (`transition_power` 1), divided by the sum of triangles there and by the number of passes.
+  void blend_weights(const Segment& segment, float* weights) const;
+
+ private:
+  std::size_t segment_frames_;
+  std::size_t stride_;
+  std::vector<double> triangle_;
+  std::vector<std::size_t> pass_sizes_;
+  std::vector<Segment> segments_;
+};
+
+/// demucs' `int((1 - overlap) * segment_length)`.
+std::size_t stride_for(std::size_t segment_frames, double overlap);
+
+/// The largest shift demucs draws: half a second.
+std::size_t max_shift(int sample_rate);
+
+/// `numpy.random.RandomState(seed).randint(0, max_offset + 1, count)`.
+std::vector<std::size_t> draw_shift_offsets(std::uint32_t seed, std::size_t count, std::size_t max_offset);
+
+}  // namespace demucs_ort

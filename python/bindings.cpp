@@ -1,0 +1,276 @@
+// The Python door of the library: checks and converts arguments, lets other Python threads run, calls the core.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "demucs_ort/demucs_ort.hpp"
+
+namespace py = pybind11;
+using namespace demucs_ort;
+
+namespace {
+
+using Array = py::array_t<float>;
+using ModelPtr = std::shared_ptr<const Model>;
+
+/// The ONNX Runtime library that the Python package found; the environment variable still wins over it.
+std::filesystem::path& default_library() {
+  static std::filesystem::path path;
+  return path;
+}
+
+const char* status_name(Status status) {
+  switch (status) {
+    case Status::invalid_argument:
+      return "invalid_argument";
+    case Status::bad_model:
+      return "bad_model";
+    case Status::bad_audio:
+      return "bad_audio";
+    case Status::runtime_missing:
+      return "runtime_missing";
+    case Status::runtime_failed:
+      return "runtime_failed";
+    case Status::cancelled:
+      return "cancelled";
+  }
+  return "unknown";
+}
+
+PYBIND11_CONSTINIT py::gil_safe_call_once_and_store<py::object> error_class;
+
+void register_error(py::module_& module) {
+  error_class.call_once_and_store_result([&] {
+    py::exception<Error> created(module, "Error", PyExc_RuntimeError);
+    created.doc() =
+        "What the library raises by itself, besides ValueError and TypeError for unusable arguments.\n\n"
+        "`status` tells the kind: 'bad_model', 'runtime_missing', 'runtime_failed'.";
+    return py::object(created);
+  });
+  py::register_local_exception_translator([](std::exception_ptr pointer) {
+    try {
+      if (pointer) std::rethrow_exception(pointer);
+    } catch (const Error& failure) {
+      if (failure.status() == Status::invalid_argument || failure.status() == Status::bad_audio) {
+        PyErr_SetString(PyExc_ValueError, failure.what());
+        return;
+      }
+      const py::object& type = error_class.get_stored();
+      const py::object instance = type(failure.what());
+      instance.attr("status") = status_name(failure.status());
+      PyErr_SetObject(type.ptr(), instance.ptr());
+    }
+  });
+}
+
+/// Runs `work` on another thread, so that this one can call `progress` and notice Ctrl-C at once. An exception from
+/// either cancels the work before it goes on to the caller.
+template <typename Work>
+void run_watched(const py::object& progress, const Work& work) {
+  const CancelToken cancel;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::optional<double> fraction;
+  bool finished = false;
+  std::exception_ptr failure;
+
+  std::thread worker([&] {
+    try {
+      work(
+          [&](const Progress& news) {
+            const std::lock_guard lock(mutex);
+            if (news.stage == Stage::separating) fraction = news.fraction;
+            changed.notify_one();
+          },
+          cancel);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const std::lock_guard lock(mutex);
+    finished = true;
+    changed.notify_one();
+  });
+  try {
+    for (bool done = false; !done;) {
+      std::optional<double> news;
+      {
+        const py::gil_scoped_release release;
+        std::unique_lock lock(mutex);
+        changed.wait_for(lock, std::chrono::milliseconds(50), [&] { return finished || fraction.has_value(); });
+        std::swap(news, fraction);
+        done = finished;
+      }
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      if (news && !progress.is_none()) progress(*news);
+    }
+  } catch (...) {
+    cancel.request();
+    const py::gil_scoped_release release;
+    worker.join();
+    throw;
+  }
+  worker.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+std::string shape_text(const py::array& array) { return py::str(array.attr("shape")).cast<std::string>(); }
+
+/// `mix` as float32 [axes...]; only rows whose samples do not lie side by side are copied.
+Array checked_mix(const py::object& mix, py::ssize_t axes, const std::string& wanted) {
+  if (!py::isinstance<py::array>(mix)) throw py::type_error("mix must be a numpy array, " + wanted);
+  const auto array = py::cast<py::array>(mix);
+  if (!py::isinstance<Array>(mix)) {
+    throw py::type_error("mix must be a float32 array, not " + py::str(array.dtype()).cast<std::string>() +
+                         "; convert it with mix.astype(numpy.float32) and full scale 1.0");
+  }
+  if (array.ndim() != axes) throw py::value_error("mix must be " + wanted + ", not " + shape_text(array));
+  return py::cast<Array>(array);
+}
+
+Array contiguous_rows(const Array& array) {
+  if (array.strides(array.ndim() - 1) == py::ssize_t{sizeof(float)}) return array;
+  return py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(array);
+}
+
+py::dict separate(const ModelPtr& model, const py::object& mix_argument, int sample_rate, double overlap,
+                  unsigned shifts, std::uint32_t seed, const std::vector<std::size_t>& shift_offsets,
+                  const std::optional<std::vector<std::string>>& stems, const std::string& two_stems,
+                  const py::object& progress) {
+  const ModelInfo& info = model->info();
+  const std::string wanted = "of shape (" + std::to_string(info.channels) + ", frames)";
+  Array mix = checked_mix(mix_argument, 2, wanted);
+  if (static_cast<std::size_t>(mix.shape(0)) != info.channels) {
+    throw py::value_error("mix must be " + wanted + ", not " + shape_text(mix));
+  }
+  if (sample_rate != info.sample_rate) {
+    throw py::value_error("the model works at " + std::to_string(info.sample_rate) + " Hz, not " +
+                          std::to_string(sample_rate) + " Hz; resample the mix first");
+  }
+  if (stems && stems->empty()) throw py::value_error("stems is an empty list; leave it out to get all stems");
+  mix = contiguous_rows(mix);
+
+  SeparatorOptions options;
+  options.overlap = overlap;
+  options.shifts = shifts;
+  options.seed = seed;
+  options.shift_offsets = shift_offsets;
+  options.stems = stems.value_or(std::vector<std::string>{});
+  options.two_stems = two_stems;
+  Separator separator(model, options);
+
+  std::vector<const float*> mix_rows;
+  for (py::ssize_t c = 0; c < mix.shape(0); ++c) mix_rows.push_back(mix.data(c, 0));
+  std::vector<Array> arrays;
+  std::vector<std::vector<float*>> rows;
+  std::vector<float* const*> pointers;
+  for (std::size_t s = 0; s < separator.stems().size(); ++s) {
+    arrays.emplace_back(std::vector<py::ssize_t>{mix.shape(0), mix.shape(1)});
+    rows.emplace_back();
+    for (py::ssize_t c = 0; c < mix.shape(0); ++c) rows.back().push_back(arrays.back().mutable_data(c, 0));
+  }
+  for (const auto& stem_rows : rows) pointers.push_back(stem_rows.data());
+  const auto frames = static_cast<std::size_t>(mix.shape(1));
+  run_watched(progress, [&](const OnProgress& on_progress, const CancelToken& cancel) {
+    separator.separate(mix_rows.data(), frames, pointers.data(), on_progress, cancel);
+  });
+  py::dict result;
+  for (std::size_t s = 0; s < arrays.size(); ++s) result[py::str(separator.stems()[s])] = arrays[s];
+  return result;
+}
+
+Array run(const ModelPtr& model, const py::object& mix_argument) {
+  const ModelInfo& info = model->info();
+  const std::string wanted =
+      "of shape (batch, " + std::to_string(info.channels) + ", " + std::to_string(info.segment_frames) + ")";
+  const auto mix = py::array_t<float, py::array::c_style>(checked_mix(mix_argument, 3, wanted));
+  if (static_cast<std::size_t>(mix.shape(1)) != info.channels ||
+      static_cast<std::size_t>(mix.shape(2)) != info.segment_frames) {
+    throw py::value_error("mix must be " + wanted + ", not " + shape_text(mix));
+  }
+  Array stems({mix.shape(0), static_cast<py::ssize_t>(info.sources.size()), mix.shape(1), mix.shape(2)});
+  const float* in = mix.data();
+  float* out = stems.mutable_data();
+  const auto batch = static_cast<std::size_t>(mix.shape(0));
+  run_watched(py::none(), [&](const OnProgress&, const CancelToken& cancel) { model->run(in, batch, out, cancel); });
+  return stems;
+}
+
+ModelOptions model_options(const std::string& provider, unsigned threads) {
+  return {provider, threads, default_library()};
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "The compiled part of demucs_native; use the package instead.";
+  module.attr("__version__") = DEMUCS_NATIVE_VERSION;
+  register_error(module);
+  module.def(
+      "_set_default_library", [](const std::filesystem::path& path) { default_library() = path; }, py::arg("path"));
+
+  py::classh<Model>(module, "Model",
+                    "An HTDemucs model exported by demucs-export. Immutable; threads may share it.\n\n"
+                    "Raises Error if the file or ONNX Runtime is unusable.")
+      .def(py::init([](const py::bytes& data, const std::string& provider, unsigned threads) {
+             const auto view = static_cast<std::string_view>(data);
+             const py::gil_scoped_release release;
+             return std::const_pointer_cast<Model>(
+                 Model::load(view.data(), view.size(), model_options(provider, threads)));
+           }),
+           py::arg("data"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
+           "Loads a model from the bytes of an .onnx or .ort file.")
+      .def(py::init([](const std::filesystem::path& path, const std::string& provider, unsigned threads) {
+             const py::gil_scoped_release release;
+             return std::const_pointer_cast<Model>(Model::load(path, model_options(provider, threads)));
+           }),
+           py::arg("path"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
+           "Loads an .onnx or .ort file. `threads`: threads inside one inference, 0: one per physical core.")
+      .def(
+          "separate",
+          [](const std::shared_ptr<Model>& self, const py::object& mix, int sample_rate, double overlap,
+             unsigned shifts, std::uint32_t seed, const std::vector<std::size_t>& shift_offsets,
+             const std::optional<std::vector<std::string>>& stems, const std::optional<std::string>& two_stems,
+             const std::optional<py::typing::Callable<void(double)>>& progress) {
+            return py::typing::Dict<py::str, Array>(separate(self, mix, sample_rate, overlap, shifts, seed,
+                                                             shift_offsets, stems, two_stems.value_or(""),
+                                                             progress ? py::object(*progress) : py::none()));
+          },
+          py::arg("mix"), py::arg("sample_rate") = 44100, py::arg("overlap") = 0.25, py::arg("shifts") = 0,
+          py::kw_only(), py::arg("seed") = 0, py::arg("shift_offsets") = std::vector<std::size_t>{},
+          py::arg("stems") = py::none(), py::arg("two_stems") = py::none(), py::arg("progress") = py::none(),
+          R"(Separates a whole track, with the arithmetic of demucs.api.Separator.separate_tensor.
+
+mix: float32 array (channels, frames), full scale 1.0, at the model's sample rate.
+overlap: share of a segment that the next one covers again, 0 to below 1.
+shifts, seed: average that many passes, shifted by
+    numpy.random.RandomState(seed).randint(0, sample_rate // 2 + 1, shifts) frames; 0: one unshifted pass.
+shift_offsets: instead of those, demucs' offsets themselves.
+stems: names of the stems to return, default all. two_stems: one name; returns it and 'no_<name>'.
+progress: called with the finished fraction, 0 to 1; an exception it raises stops the separation at once.
+
+Returns a dict from stem name to a float32 array of mix's shape. Other Python threads run meanwhile. Ctrl-C stops it.
+Raises TypeError and ValueError for unusable arguments or samples that are not finite, Error otherwise.)")
+      .def(
+          "run", [](const std::shared_ptr<Model>& self, const py::object& mix) { return run(self, mix); },
+          py::arg("mix"),
+          "One raw inference: float32 (batch, channels, segment_frames) to (batch, stems, channels, segment_frames).")
+      .def_property_readonly("name", [](const Model& self) { return self.info().name; })
+      .def_property_readonly("sources", [](const Model& self) { return self.info().sources; })
+      .def_property_readonly("sample_rate", [](const Model& self) { return self.info().sample_rate; })
+      .def_property_readonly("channels", [](const Model& self) { return self.info().channels; })
+      .def_property_readonly("segment_frames", [](const Model& self) { return self.info().segment_frames; })
+      .def_property_readonly("precision", [](const Model& self) { return self.info().precision; })
+      .def_property_readonly("trained", [](const Model& self) { return self.info().trained; })
+      .def_property_readonly("weights_sha256", [](const Model& self) { return self.info().weights_sha256; })
+      .def_property_readonly("demucs_version", [](const Model& self) { return self.info().demucs_version; })
+      .def_property_readonly("provider", [](const Model& self) { return self.provider(); })
+      .def_property_readonly("onnxruntime_version", [](const Model& self) { return self.runtime_version(); });
+}
