@@ -123,23 +123,16 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
 int main(int argc, char** argv) {
   // Failures are reported in our own sentence; FFmpeg would print as well.
   av_log_set_level(AV_LOG_QUIET);
-  Options options;
   const Interrupt interrupt;
   std::string sentence;
-  bool done = false;
-  int code = guarded(interrupt, sentence, [&] {
-    try {
-      options = parse_options(argc, argv);
-    } catch (const NothingToDo&) {
-      done = true;
-    }
+  int result = exit_ok;
+  const int failed = guarded(interrupt, sentence, [&] {
+    const auto options = parse_options(argc, argv);
+    if (!options) return;
+    Console console(options->quiet);
+    result = run(*options, interrupt, console);
   });
-  Console console(options.quiet);
-  if (code == exit_ok && !done) {
-    int result = exit_ok;
-    code = guarded(interrupt, sentence, [&] { result = run(options, interrupt, console); });
-    if (code == exit_ok) return result;
-  }
-  if (code != exit_ok) console.error(sentence);
-  return code;
+  if (failed == exit_ok) return result;
+  std::cerr << "demucs_ort_cli: " << sentence << std::endl;
+  return failed;
 }

@@ -7,7 +7,7 @@
 #include "demucs_ort/version.hpp"
 #include "failure.hpp"
 
-Options parse_options(int argc, char** argv) {
+std::optional<Options> parse_options(int argc, char** argv) {
   Options options;
   auto& separation = options.separation;
   CLI::App app("Separates music into stems with an HTDemucs model made by demucs-export.", "demucs_ort_cli");
@@ -45,7 +45,7 @@ Options parse_options(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
     app.exit(done, std::cout, std::cerr);
-    throw NothingToDo{};
+    return std::nullopt;
   } catch (const CLI::ParseError& error) {
     throw Failure(exit_usage, std::string(error.what()) + "; see demucs_ort_cli --help");
   }

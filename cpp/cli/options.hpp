@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "audio_file.hpp"
@@ -20,8 +21,5 @@ struct Options {
   bool quiet = false;
 };
 
-/// Parses the command line. Prints and exits through CLI11 for --help and --version; throws Failure exit_usage.
-Options parse_options(int argc, char** argv);
-
-/// Thrown after --help or --version has printed what was asked for.
-struct NothingToDo {};
+/// Parses the command line; nothing if --help or --version has printed all there was to do. Throws Failure exit_usage.
+std::optional<Options> parse_options(int argc, char** argv);

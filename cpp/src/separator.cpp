@@ -1,186 +1,23 @@
 #include "demucs_ort/separator.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 #include <utility>
 
-#include "cancel_state.hpp"
 #include "demucs_ort/error.hpp"
-#include "mix_window.hpp"
-#include "overlap_add.hpp"
-#include "segment_plan.hpp"
+#include "separation.hpp"
 
 namespace demucs_ort {
-namespace {
-
-/// One delivered stem: a gain for each of the model's sources.
-struct Output {
-  std::string name;
-  std::vector<float> gains;
-};
-
-[[noreturn]] void bad_option(const std::string& message) { throw Error(Status::invalid_argument, message); }
-
-std::size_t source_index(const ModelInfo& info, const std::string& stem) {
-  const auto found = std::find(info.sources.begin(), info.sources.end(), stem);
-  if (found != info.sources.end()) return static_cast<std::size_t>(found - info.sources.begin());
-  std::string known;
-  for (const auto& source : info.sources) known += (known.empty() ? "" : ", ") + source;
-  bad_option("the model has no stem '" + stem + "'; it has " + known);
-}
-
-std::vector<Output> choose_outputs(const ModelInfo& info, const SeparatorOptions& options) {
-  const std::vector<float> none(info.sources.size(), 0.0F);
-  std::vector<Output> outputs;
-  if (!options.two_stems.empty()) {
-    if (!options.stems.empty()) bad_option("choose either stems or two_stems, not both");
-    const std::size_t wanted = source_index(info, options.two_stems);
-    outputs = {{options.two_stems, none}, {"no_" + options.two_stems, std::vector<float>(none.size(), 1.0F)}};
-    outputs[0].gains[wanted] = 1.0F;
-    outputs[1].gains[wanted] = 0.0F;
-    return outputs;
-  }
-  for (const auto& stem : options.stems.empty() ? info.sources : options.stems) {
-    for (const auto& output : outputs) {
-      if (output.name == stem) bad_option("stem '" + stem + "' is asked for twice");
-    }
-    outputs.push_back({stem, none});
-    outputs.back().gains[source_index(info, stem)] = 1.0F;
-  }
-  return outputs;
-}
-
-/// The frames before the track at which each pass starts; demucs' offset counts from half a second before it.
-std::vector<std::size_t> choose_leads(const ModelInfo& info, const SeparatorOptions& options) {
-  const std::size_t limit = max_shift(info.sample_rate);
-  std::vector<std::size_t> offsets = options.shift_offsets;
-  if (offsets.empty()) {
-    if (options.shifts == 0) return {0};
-    offsets = draw_shift_offsets(options.seed, options.shifts, limit);
-  } else if (options.shifts != 0 && options.shifts != offsets.size()) {
-    bad_option("shifts and the number of shift_offsets differ; give one of them");
-  }
-  for (std::size_t& offset : offsets) {
-    if (offset > limit) {
-      bad_option("a shift offset of " + std::to_string(offset) + " frames is out of range; the largest is " +
-                 std::to_string(limit));
-    }
-    offset = limit - offset;
-  }
-  return offsets;
-}
-
-std::size_t choose_stride(const ModelInfo& info, double overlap) {
-  if (!(overlap >= 0 && overlap < 1)) bad_option("overlap must be at least 0 and less than 1");
-  const std::size_t stride = stride_for(info.segment_frames, overlap);
-  if (stride == 0) bad_option("overlap is so close to 1 that segments would not advance; choose less");
-  return stride;
-}
-
-}  // namespace
 
 struct Separator::Impl {
   Impl(std::shared_ptr<const Model> model_in, const SeparatorOptions& options)
-      : model(std::move(model_in)),
-        info(model->info()),
-        outputs(choose_outputs(info, options)),
-        leads(choose_leads(info, options)),
-        stride(choose_stride(info, options.overlap)),
-        window(info.channels, info.segment_frames),
-        sums(outputs.size() * info.channels, info.segment_frames),
-        inference(info.sources.size() * info.channels * info.segment_frames),
-        weights(info.segment_frames) {
-    for (const auto& output : outputs) names.push_back(output.name);
-  }
-
-  std::size_t separate(const Read& read, const Write& write, const OnProgress& progress, const CancelToken& cancel);
-  void add(const Segment& segment, const SegmentPlan& plan);
-  void deliver(std::size_t frames, const TrackLevel& level, const Write& write);
+      : model(std::move(model_in)), separation(model->info(), options) {}
 
   std::shared_ptr<const Model> model;
-  const ModelInfo& info;
-  std::vector<Output> outputs;
-  std::vector<std::string> names;
-  std::vector<std::size_t> leads;
-  std::size_t stride;
-  MixWindow window;
-  OverlapAdd sums;  // [output x channel]
-  std::vector<float> inference;
-  std::vector<float> weights;
+  Separation separation;
 };
 
-std::size_t Separator::Impl::separate(const Read& read, const Write& write, const OnProgress& progress,
-                                      const CancelToken& cancel) {
-  const auto report = [&](Stage stage, double fraction) {
-    throw_if_cancelled(cancel);
-    if (progress) progress({stage, fraction});
-    throw_if_cancelled(cancel);
-  };
-  report(Stage::measuring, 0);
-  const TrackLevel level = window.measure([&](std::size_t first, std::size_t frames, float* const* channels) {
-    throw_if_cancelled(cancel);
-    return read(first, frames, channels);
-  });
-  const SegmentPlan plan(level.frames(), info.segment_frames, stride, leads);
-  const auto& segments = plan.segments();
-  report(Stage::separating, 0);
-
-  sums.reset();
-  window.rewind(level, segments.front().window);
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    window.advance_to(segments[i].window, read);
-    model->run(window.data(), 1, inference.data(), cancel);
-    add(segments[i], plan);
-    const auto next = i + 1 < segments.size() ? segments[i + 1].start : static_cast<std::ptrdiff_t>(level.frames());
-    if (next > static_cast<std::ptrdiff_t>(sums.position())) {
-      deliver(static_cast<std::size_t>(next) - sums.position(), level, write);
-    }
-    report(Stage::separating, static_cast<double>(i + 1) / static_cast<double>(segments.size()));
-  }
-  return level.frames();
-}
-
-void Separator::Impl::add(const Segment& segment, const SegmentPlan& plan) {
-  plan.blend_weights(segment, weights.data());
-  const auto skipped = static_cast<std::size_t>(segment.start - segment.window);
-  for (std::size_t o = 0; o < outputs.size(); ++o) {
-    for (std::size_t s = 0; s < info.sources.size(); ++s) {
-      const float gain = outputs[o].gains[s];
-      if (gain == 0.0F) continue;
-      for (std::size_t c = 0; c < info.channels; ++c) {
-        const float* piece = inference.data() + (s * info.channels + c) * info.segment_frames + skipped;
-        sums.add(o * info.channels + c, segment.start, segment.frames, gain, weights.data(), piece);
-      }
-    }
-  }
-}
-
-void Separator::Impl::deliver(std::size_t frames, const TrackLevel& level, const Write& write) {
-  const auto& rows = sums.rows();
-  const float scale = level.scale();
-  std::vector<const float* const*> stems;
-  for (std::size_t o = 0; o < outputs.size(); ++o) {
-    const float mean = level.mean() * std::accumulate(outputs[o].gains.begin(), outputs[o].gains.end(), 0.0F);
-    for (std::size_t c = 0; c < info.channels; ++c) {
-      float* row = rows[o * info.channels + c];
-      for (std::size_t i = 0; i < frames; ++i) {
-        row[i] = row[i] * scale + mean;
-        if (!std::isfinite(row[i])) {
-          throw Error(Status::runtime_failed, "the model computed a value that is not finite near frame " +
-                                                  std::to_string(sums.position() + i) +
-                                                  "; the model file or its provider is broken");
-        }
-      }
-    }
-    stems.push_back(rows.data() + o * info.channels);
-  }
-  write(sums.position(), frames, stems.data());
-  sums.pop(frames);
-}
-
 Separator::Separator(std::shared_ptr<const Model> model, SeparatorOptions options) {
-  if (!model) bad_option("a Separator needs a model");
+  if (!model) throw Error(Status::invalid_argument, "a Separator needs a model");
   impl_ = std::make_unique<Impl>(std::move(model), options);
 }
 
@@ -188,28 +25,30 @@ Separator::Separator(Separator&&) noexcept = default;
 Separator& Separator::operator=(Separator&&) noexcept = default;
 Separator::~Separator() = default;
 
-const std::vector<std::string>& Separator::stems() const noexcept { return impl_->names; }
+const std::vector<std::string>& Separator::stems() const noexcept { return impl_->separation.stems(); }
 const Model& Separator::model() const noexcept { return *impl_->model; }
 
 void Separator::separate(const float* const* mix, std::size_t frames, float* const* const* stems,
                          const OnProgress& progress, const CancelToken& cancel) {
-  const std::size_t channels = impl_->info.channels;
+  const std::size_t channels = impl_->model->info().channels;
+  const std::size_t stem_count = impl_->separation.stems().size();
   const auto read = [&](std::size_t first, std::size_t wanted, float* const* out) {
     const std::size_t count = std::min(wanted, frames - first);
     for (std::size_t c = 0; c < channels; ++c) std::copy_n(mix[c] + first, count, out[c]);
     return count;
   };
   const auto write = [&](std::size_t first, std::size_t count, const float* const* const* out) {
-    for (std::size_t o = 0; o < impl_->outputs.size(); ++o) {
-      for (std::size_t c = 0; c < channels; ++c) std::copy_n(out[o][c], count, stems[o][c] + first);
+    for (std::size_t s = 0; s < stem_count; ++s) {
+      for (std::size_t c = 0; c < channels; ++c) std::copy_n(out[s][c], count, stems[s][c] + first);
     }
   };
-  impl_->separate(read, write, progress, cancel);
+  separate(read, write, progress, cancel);
 }
 
 std::size_t Separator::separate(const Read& read, const Write& write, const OnProgress& progress,
                                 const CancelToken& cancel) {
-  return impl_->separate(read, write, progress, cancel);
+  const auto infer = [&](const float* mix, float* stems) { impl_->model->run(mix, 1, stems, cancel); };
+  return impl_->separation.run(infer, read, write, progress, cancel);
 }
 
 }  // namespace demucs_ort

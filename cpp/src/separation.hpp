@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "demucs_ort/separator.hpp"
+#include "mix_window.hpp"
+#include "overlap_add.hpp"
+#include "segment_plan.hpp"
+
+namespace demucs_ort {
+
+/// One inference on a segment: `mix` [channel][frame] in, `stems` [source][channel][frame] out.
+using Infer = std::function<void(const float* mix, float* stems)>;
+
+/// All of a separation but the model: measure, cut, normalise, blend, deliver. Knows nothing of ONNX Runtime.
+class Separation {
+ public:
+  /// One delivered stem: a gain for each of the model's sources.
+  struct Output {
+    std::string name;
+    std::vector<float> gains;
+  };
+
+  /// Throws Error invalid_argument for options the model cannot serve.
+  Separation(const ModelInfo& info, const SeparatorOptions& options);
+
+  const ModelInfo& info() const noexcept { return info_; }
+  const std::vector<std::string>& stems() const noexcept { return names_; }
+
+  /// As Separator::separate; returns the track's frames.
+  std::size_t run(const Infer& infer, const Read& read, const Write& write, const OnProgress& progress,
+                  const CancelToken& cancel);
+
+ private:
+  void add(const Segment& segment, const SegmentPlan& plan);
+  void deliver(std::size_t frames, const TrackLevel& level, const Write& write);
+
+  ModelInfo info_;
+  std::vector<Output> outputs_;
+  std::vector<std::string> names_;
+  std::vector<std::size_t> leads_;
+  std::size_t stride_;
+  MixWindow window_;
+  OverlapAdd sums_;  // [output x channel]
+  std::vector<float> inference_;
+  std::vector<float> weights_;
+};
+
+}  // namespace demucs_ort

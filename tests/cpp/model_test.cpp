@@ -1,0 +1,155 @@
+#include "demucs_ort/model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "demucs_ort/error.hpp"
+#include "demucs_ort/separator.hpp"
+
+using namespace demucs_ort;
+
+namespace {
+
+std::filesystem::path path_of(const std::string& name) { return std::filesystem::path(TEST_MODELS) / name; }
+
+std::vector<char> bytes_of(const std::string& name) {
+  std::ifstream file(path_of(name), std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<float> noise(std::size_t size) {
+  std::vector<float> samples;
+  std::uint32_t state = 1;
+  for (std::size_t i = 0; i < size; ++i) {
+    state = state * 1664525U + 1013904223U;
+    samples.push_back(static_cast<float>(state >> 8) / 16777216.0F - 0.5F);
+  }
+  return samples;
+}
+
+std::string refusal(const std::string& name) {
+  try {
+    Model::load(path_of(name));
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::bad_model) << name;
+    return error.what();
+  }
+  return "(accepted)";
+}
+
+}  // namespace
+
+TEST(Model, RunsABatch) {
+  const auto model = Model::load(path_of("gains.onnx"));
+  EXPECT_EQ(model->info().name, "gains");
+  EXPECT_EQ(model->provider(), "cpu");
+  EXPECT_FALSE(model->runtime_version().empty());
+  const auto mix = noise(2 * 2 * 1000);
+  std::vector<float> stems(2 * mix.size());
+  model->run(mix.data(), 2, stems.data());
+  for (std::size_t b = 0; b < 2; ++b) {
+    for (std::size_t i = 0; i < 2000; ++i) {
+      ASSERT_FLOAT_EQ(stems[b * 4000 + i], 0.75F * mix[b * 2000 + i]);
+      ASSERT_FLOAT_EQ(stems[b * 4000 + 2000 + i], 0.25F * mix[b * 2000 + i]);
+    }
+  }
+  EXPECT_THROW(model->run(mix.data(), 0, stems.data()), Error);
+}
+
+TEST(Model, LoadsFromMemoryThatIsFreedAfterwards) {
+  std::shared_ptr<const Model> model;
+  {
+    const auto bytes = bytes_of("gains.onnx");
+    model = Model::load(bytes.data(), bytes.size());
+  }
+  const auto mix = noise(2000);
+  std::vector<float> stems(4000);
+  model->run(mix.data(), 1, stems.data());
+  EXPECT_FLOAT_EQ(stems[1234], 0.75F * mix[1234]);
+}
+
+TEST(Model, RefusesFilesThatAreNoModel) {
+  for (const char* name : {"nowhere.onnx", "truncated.onnx", "garbage.onnx", "empty.onnx"}) {
+    EXPECT_NE(refusal(name).find(name), std::string::npos) << refusal(name);
+  }
+  EXPECT_NE(refusal("no_sources.onnx").find("demucs_ort.sources"), std::string::npos);
+  EXPECT_NE(refusal("wrong_shape.onnx").find("1001"), std::string::npos);
+  EXPECT_THROW(Model::load(TEST_MODELS), Error);
+  EXPECT_THROW(Model::load(nullptr, 0), Error);
+}
+
+TEST(Model, RefusesAnUnknownProvider) {
+  ModelOptions options;
+  options.provider = "abacus";
+  try {
+    Model::load(path_of("gains.onnx"), options);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::invalid_argument);
+  }
+}
+
+TEST(Model, CancelStopsInsideASegmentAndLeavesTheModelUsable) {
+  const auto model = Model::load(path_of("slow.onnx"));
+  const auto mix = noise(2 * 1000 * 400);
+  std::vector<float> stems(2 * mix.size());
+  const CancelToken cancel;
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    cancel.request();
+  });
+  // 400 segments of 3000 sines each are one call of many seconds: only a stop inside it can end it this early.
+  const auto begin = std::chrono::steady_clock::now();
+  try {
+    model->run(mix.data(), 400, stems.data(), cancel);
+    ADD_FAILURE() << "not cancelled";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::cancelled);
+  }
+  const auto stopped = std::chrono::steady_clock::now() - begin;
+  stopper.join();
+  EXPECT_LT(stopped, std::chrono::seconds(2));
+  model->run(mix.data(), 1, stems.data());
+  EXPECT_FLOAT_EQ(stems[7], 0.75F * mix[7]);
+}
+
+TEST(Model, SeparatorsOnOneModelGiveTheSameBitsAtTheSameTime) {
+  const auto model = Model::load(path_of("gains.onnx"));
+  constexpr std::size_t frames = 54321;
+  const auto samples = noise(2 * frames);
+  const float* mix[] = {samples.data(), samples.data() + frames};
+  const auto separate = [&] {
+    std::vector<float> out(4 * frames);
+    float* rows[] = {out.data(), out.data() + frames, out.data() + 2 * frames, out.data() + 3 * frames};
+    float* const* stems[] = {rows, rows + 2};
+    Separator(model).separate(mix, frames, stems);
+    return out;
+  };
+  const auto alone = separate();
+  std::vector<std::vector<float>> results(4);
+  std::vector<std::thread> threads;
+  for (auto& result : results) threads.emplace_back([&] { result = separate(); });
+  for (auto& thread : threads) thread.join();
+  for (const auto& result : results) EXPECT_EQ(result, alone);
+}
+
+TEST(Model, OneSeparatorServesManyTracks) {
+  Separator separator(Model::load(path_of("gains.onnx")));
+  EXPECT_EQ(separator.stems(), (std::vector<std::string>{"drums", "bass"}));
+  for (const std::size_t frames : {3000U, 10U, 1000U}) {
+    const auto samples = noise(2 * frames);
+    const float* mix[] = {samples.data(), samples.data() + frames};
+    std::vector<float> out(4 * frames);
+    float* rows[] = {out.data(), out.data() + frames, out.data() + 2 * frames, out.data() + 3 * frames};
+    float* const* stems[] = {rows, rows + 2};
+    separator.separate(mix, frames, stems);
+    double mean = 0;
+    for (const float sample : samples) mean += static_cast<double>(sample) / static_cast<double>(samples.size());
+    for (std::size_t i = 0; i < frames; ++i) ASSERT_NEAR(out[i], 0.75 * (samples[i] - mean) + mean, 1e-6);
+  }
+}
