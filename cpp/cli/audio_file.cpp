@@ -46,6 +46,13 @@ T* allocated(T* object) {
   return object;
 }
 
+/// Hands a resampler enough silence to bring out all that came before, also when that is a single frame.
+int inject_silence(SwrContext* resampler, int from_rate, int to_rate) {
+  if (from_rate == to_rate) return 0;
+  constexpr int filter_frames = 64;  // twice libswresample's default filter_size, at the lower of the two rates
+  return swr_inject_silence(resampler, filter_frames * (from_rate / to_rate + 1));
+}
+
 /// A copy-free view of planar floats as FFmpeg's functions want it. They do not write through it.
 const std::uint8_t** planes(const float* const* channels) {
   return const_cast<const std::uint8_t**>(reinterpret_cast<const std::uint8_t* const*>(channels));
@@ -61,6 +68,7 @@ struct AudioReader::Decoder {
   /// Appends the next decoded stretch to `pending`; false at the end of the track.
   bool decode_more();
   void send_packet();
+  void finish();
   void take_frame();
   void convert(const AVFrame* frame);
   void start_resampler(const AVFrame& frame);
@@ -80,6 +88,7 @@ struct AudioReader::Decoder {
   int resampler_rate = 0;
   int resampler_format = -1;
   AVChannelLayout resampler_layout = {};
+  std::uint64_t produced = 0;  // frames at the model's rate
   bool draining = false;
   bool ended = false;
   Found found;
@@ -158,6 +167,7 @@ void AudioReader::Decoder::convert(const AVFrame* decoded) {
   const int got = swr_convert(resampler.get(), targets.data(), room, source, given);
   if (got < 0) fail("its audio cannot be converted (" + reason(got) + ")");
   for (auto& channel : pending) channel.resize(before + static_cast<std::size_t>(got));
+  produced += static_cast<std::uint64_t>(got);
 }
 
 void AudioReader::Decoder::take_frame() {
@@ -184,13 +194,27 @@ bool AudioReader::Decoder::decode_more() {
     }
     if (received != AVERROR(EAGAIN) && received != AVERROR_EOF) ++found.damaged;
     if (draining) {
-      convert(nullptr);
-      ended = true;
+      finish();
       return true;
     }
     send_packet();
   }
   return false;
+}
+
+/// Ends the track at its exact length: a resampler alone gives a frame more or less, and none for a single one.
+void AudioReader::Decoder::finish() {
+  ended = true;
+  if (resampler == nullptr) return;
+  if (const int status = inject_silence(resampler.get(), resampler_rate, rate); status < 0) {
+    fail("its audio cannot be converted (" + reason(status) + ")");
+  }
+  convert(nullptr);
+  const auto length = static_cast<std::uint64_t>(
+      av_rescale_rnd(static_cast<std::int64_t>(found.frames), rate, found.rate, AV_ROUND_UP));
+  const std::size_t pending_end = pending[0].size();
+  const auto surplus = produced > length ? static_cast<std::size_t>(produced - length) : 0;
+  for (auto& channel : pending) channel.resize(pending_end - std::min(surplus, pending_end));
 }
 
 /// Gives the decoder the stream's next packet, or its end. Damaged packets are skipped, as players and `ffmpeg` do.
@@ -278,6 +302,7 @@ struct AudioWriter::Encoder {
 
   std::string name;
   AudioFormat format;
+  int input_rate;
   OutputPtr output;
   CodecPtr codec;
   ResamplerPtr resampler;
@@ -291,7 +316,7 @@ struct AudioWriter::Encoder {
 
 AudioWriter::Encoder::Encoder(const std::filesystem::path& file, const AudioFormat& file_format, int rate,
                               std::size_t channels)
-    : name(file.string()), format(file_format) {
+    : name(file.string()), format(file_format), input_rate(rate) {
   AVFormatContext* context = nullptr;
   check(avformat_alloc_output_context2(&context, nullptr, "wav", nullptr));
   output.reset(context);
@@ -389,10 +414,10 @@ void AudioWriter::write(std::size_t frames, const float* const* channels) {
 
 void AudioWriter::finish() {
   Encoder& encoder = *encoder_;
+  encoder.check(inject_silence(encoder.resampler.get(), encoder.input_rate, encoder.format.rate));
   encoder.resample(nullptr, 0);
   encoder.encode_pending();
-  encoder.pending.resize(static_cast<std::size_t>(encoder.format.frames - encoder.written) * encoder.frame_bytes);
-  encoder.encode_pending();
+  if (encoder.written != encoder.format.frames) encoder.check(AVERROR_BUG);
   encoder.check(avcodec_send_frame(encoder.codec.get(), nullptr));
   encoder.drain();
   encoder.check(av_write_trailer(encoder.output.get()));

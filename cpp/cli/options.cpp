@@ -19,8 +19,10 @@ std::optional<Options> parse_options(int argc, char** argv) {
   app.add_option("paths", paths, "Audio files (anything FFmpeg decodes), then the output folder")
       ->option_text("INPUT... OUTDIR");
   app.add_option("-m,--model", options.model, "The model, an .onnx or .ort file")->option_text("FILE");
+  // CLI11's own lists would swallow the inputs that follow.
+  const auto split = [&](const std::string& list) { separation.stems = CLI::detail::split(list, ','); };
   auto* stems =
-      app.add_option("--stems", separation.stems, "Write only these stems")->delimiter(',')->option_text("A,B,...");
+      app.add_option_function<std::string>("--stems", split, "Write only these stems")->option_text("A,B,...");
   app.add_option("--two-stems", separation.two_stems, "Write STEM and no_STEM, the sum of all others")
       ->option_text("STEM")
       ->excludes(stems);

@@ -97,9 +97,11 @@ std::unique_ptr<Impl> load_with(const ModelOptions& options, const std::string& 
     throw Error(Status::invalid_argument,
                 "the provider '" + options.provider + "' is not supported; this version computes on 'cpu'");
   }
+  // Before there are any Ort objects: even empty ones call into the function table when they go.
+  const std::string runtime_version = connect_runtime(options.onnxruntime_library);
   auto impl = std::make_unique<Impl>();
   impl->provider = options.provider;
-  impl->runtime_version = connect_runtime(options.onnxruntime_library);
+  impl->runtime_version = runtime_version;
   try {
     impl->environment = Ort::Env(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
     impl->session = open(impl->environment, session_options(options));

@@ -3,19 +3,12 @@
 import importlib.util
 from pathlib import Path
 
-from demucs_native import _core
 
-
-def use_onnxruntime_package() -> None:
-    """Names that library to the compiled part, which loads it with the first model.
-
-    Without the package the system's library is used; DEMUCS_ORT_ONNXRUNTIME names another one and wins.
-    """
+def onnxruntime_library() -> Path | None:
+    """The package's shared library, or None if the package is not installed."""
     spec = importlib.util.find_spec("onnxruntime")
     if spec is None or spec.origin is None:
-        return
+        return None
     capi = Path(spec.origin).parent / "capi"
-    for pattern in ("libonnxruntime.so*", "libonnxruntime.*dylib", "onnxruntime.dll"):
-        for library in sorted(capi.glob(pattern)):
-            _core._set_default_library(library)
-            return
+    names = ("libonnxruntime.so*", "libonnxruntime.*dylib", "onnxruntime.dll")
+    return next((library for name in names for library in sorted(capi.glob(name))), None)

@@ -1,0 +1,62 @@
+# `make help` lists the targets. All they make lies in .venv, .deps, build, dist, models and demo.
+PYTHON ?= python3
+VENV := .venv/bin
+FIND_ONNXRUNTIME := from demucs_native._runtime import onnxruntime_library as find; print(find() or str())
+CLI := build/release/demucs_ort_cli
+WHEEL_STAMP := build/wheel.stamp
+CPP_SOURCES := $(wildcard cpp/*/*.[ch]pp cpp/include/demucs_ort/*.hpp tests/cpp/*.cpp) python/bindings.cpp
+WHEEL_SOURCES := $(CPP_SOURCES) CMakeLists.txt python/CMakeLists.txt cmake/Findonnxruntime.cmake pyproject.toml \
+                 $(wildcard python/demucs_native/*.py* export/demucs_export/*.py)
+
+.PHONY: help setup build demo test lint format stubs clean
+help:
+	@echo "make demo     export a model, separate a song, say where the stems are (SONG=file: your own song)"
+	@echo "make test     set up, build, check style and types, run the C++ and the Python tests"
+	@echo "make build    set up and build $(CLI), the library, and demucs_native and demucs-export in .venv"
+	@echo "make lint     only the style and type checks"
+	@echo "make format   lay out the C++ and Python code"
+	@echo "make stubs    regenerate python/demucs_native/_core.pyi"
+	@echo "make clean    delete what was built; keeps .venv, models and the demo's stems"
+
+setup: .venv/ready
+	@scripts/install_system_packages.sh
+
+.venv/ready: constraints.txt pyproject.toml
+	@PYTHON=$(PYTHON) scripts/install_system_packages.sh
+	@echo "Setting up .venv (a few minutes the first time)"
+	@$(PYTHON) -m venv .venv
+	@$(VENV)/pip install -q -c constraints.txt scikit-build-core pybind11
+	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation '.[test]'
+	@touch $@
+
+# Tests and demo use what a user would install: the wheel.
+$(WHEEL_STAMP): .venv/ready $(WHEEL_SOURCES)
+	@rm -rf dist
+	@$(VENV)/pip wheel -q . --no-deps --no-build-isolation --wheel-dir dist
+	@$(VENV)/pip install -q --no-deps --force-reinstall dist/*.whl
+	@touch $@
+
+build: setup $(WHEEL_STAMP)
+	@cmake --preset release --log-level=WARNING -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
+	  -DDEMUCS_ORT_DEFAULT_ONNXRUNTIME="$$($(VENV)/python -c "$(FIND_ONNXRUNTIME)")" >/dev/null
+	@cmake --build --preset release | grep -vE '^(ninja: no work to do|\[[0-9]+/[0-9]+\])' || true
+	@cmake --build --preset release >/dev/null
+
+demo: build
+	@$(VENV)/python scripts/demo.py $(if $(SONG),--song "$(SONG)")
+
+test: build
+	@$(VENV)/python scripts/run_tests.py
+
+lint: setup
+	@$(VENV)/python scripts/run_tests.py --only lint
+
+format: setup
+	@$(VENV)/clang-format -i $(CPP_SOURCES)
+	@$(VENV)/ruff check -q --fix . ; $(VENV)/ruff format -q .
+
+stubs: $(WHEEL_STAMP)
+	@$(VENV)/python scripts/make_stubs.py python
+
+clean:
+	rm -rf build dist

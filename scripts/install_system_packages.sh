@@ -1,0 +1,34 @@
+#!/bin/sh
+# Installs the Debian/Ubuntu packages that building and testing need; names them where it cannot.
+set -eu
+wanted="g++ cmake ninja-build pkg-config ffmpeg libavcodec-dev libavformat-dev libavutil-dev libcli11-dev libgtest-dev
+libswresample-dev nlohmann-json3-dev"
+python=${PYTHON:-python3}
+# Pythons from elsewhere bring these themselves.
+"$python" -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"
+"$python" -c 'import pathlib, sys, sysconfig
+sys.exit(not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists())' 2>/dev/null || wanted="$wanted python3-dev"
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "This is no Debian or Ubuntu: building needs what these packages hold:" $wanted >&2
+  exit 0
+fi
+missing=""
+for package in $wanted; do
+  state=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+  [ "$state" = "install ok installed" ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+  as_root=""
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+  as_root="sudo"
+else
+  echo "Missing packages; install them with: apt-get install$missing" >&2
+  exit 1
+fi
+echo "Installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -qq
+$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,14 @@
+"""Writes demucs_native/_core.pyi under the given folder, from the installed module."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main(folder: Path) -> None:
+    command = [sys.executable, "-m", "pybind11_stubgen", "demucs_native._core", "-o", str(folder)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

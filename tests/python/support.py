@@ -1,0 +1,41 @@
+"""Signals, files and the command line program, for all tests."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def music(frames: int, seed: int = 0, rate: int = 44_100) -> NDArray[np.float32]:
+    """Stereo float32 (2, frames) with the traits of music: tones, beats, noise, width; peak 0.5."""
+    random = np.random.default_rng(seed)
+    time = np.arange(frames) / rate
+    left = np.zeros(frames)
+    right = np.zeros(frames)
+    for _ in range(6):
+        tone = np.sin(2 * np.pi * random.uniform(60, 4000) * time + random.uniform(0, 6))
+        tone *= np.exp(-((time * random.uniform(0.5, 4)) % 1) * random.uniform(0, 6))
+        pan = random.uniform(0, 1)
+        left += tone * pan
+        right += tone * (1 - pan)
+    beat = random.standard_normal(frames) * np.exp(-((time * 2.1) % 1) * 20)
+    mix = np.stack([left + beat, right + beat + 0.05 * random.standard_normal(frames)])
+    return (0.5 * mix / max(1e-9, np.abs(mix).max())).astype(np.float32)
+
+
+def write_wav(path: Path, mix: NDArray[np.float32], rate: int = 44_100) -> Path:
+    """Writes (channels, frames) as a float WAV and returns its path."""
+    soundfile.write(path, mix.T, rate, subtype="FLOAT")
+    return path
+
+
+def decode(path: Path) -> NDArray[np.float32]:
+    """The file's samples (2, frames) at its own rate, as `ffmpeg` decodes them."""
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:a:0", "-f", "f32le", "-"]
+    raw = subprocess.run(command, check=True, capture_output=True).stdout
+    return np.frombuffer(raw, np.float32).reshape(-1, 2).T

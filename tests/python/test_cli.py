@@ -1,0 +1,299 @@
+"""The command line program: what it writes, says and returns. A model of two fixed gains stands in for a network."""
+
+import json
+import os
+import pty
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from support import Cli, decode, music, write_wav
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    return write_wav(tmp_path / "song.wav", music(30_000))
+
+
+def test_writes_every_stem_at_the_length_and_rate_of_the_song(
+    cli: Cli, gains_model: Path, song: Path, tmp_path: Path
+) -> None:
+    done = cli("-m", gains_model, song, tmp_path / "out")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["bass.wav", "drums.wav"]
+    mix, rate = soundfile.read(song, dtype="float32")
+    for stem, gain in (("drums", 0.75), ("bass", 0.25)):
+        samples, stem_rate = soundfile.read(tmp_path / f"out/{stem}.wav", dtype="float32")
+        assert stem_rate == rate
+        assert soundfile.info(tmp_path / f"out/{stem}.wav").subtype == "FLOAT"
+        mean = mix.mean()
+        np.testing.assert_allclose(samples, gain * (mix - mean) + mean, atol=1e-6)
+
+
+def test_chooses_stems(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) -> None:
+    assert cli("-m", gains_model, "--stems", "bass", song, tmp_path / "one").returncode == 0
+    assert [p.name for p in (tmp_path / "one").iterdir()] == ["bass.wav"]
+    assert cli("-m", gains_model, "--two-stems", "bass", song, tmp_path / "two").returncode == 0
+    assert sorted(p.name for p in (tmp_path / "two").iterdir()) == ["bass.wav", "no_bass.wav"]
+    done = cli("-m", gains_model, "--stems", "piano", song, tmp_path / "none")
+    assert done.returncode == 2
+    assert "no stem 'piano'; it has drums, bass" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(("depth", "subtype"), [("16", "PCM_16"), ("24", "PCM_24"), ("32f", "FLOAT")])
+def test_bit_depth_and_clipping(
+    cli: Cli, gains_model: Path, tmp_path: Path, depth: str, subtype: str
+) -> None:
+    mix = music(20_000) * 8
+    song = write_wav(tmp_path / "loud.wav", mix)
+    done = cli("-m", gains_model, "--bit-depth", depth, song, tmp_path / "out")
+    assert done.returncode == 0
+    stem = tmp_path / "out/drums.wav"
+    assert soundfile.info(stem).subtype == subtype
+    samples = soundfile.read(stem)[0].T
+    expected = 0.75 * (mix - mix.mean()) + mix.mean()
+    if depth == "32f":
+        assert "clipped" not in done.stderr
+    else:
+        clipped = int((np.abs(expected) > 1).sum())
+        assert clipped > 100
+        assert f"{clipped} samples beyond full scale were clipped" in done.stderr
+        expected = np.clip(expected, -1, 1)
+    np.testing.assert_allclose(samples, expected, atol=2.0 ** -(15 if depth == "16" else 21))
+
+
+def test_several_inputs_get_a_folder_each_and_a_bad_one_does_not_stop_the_rest(
+    cli: Cli, gains_model: Path, tmp_path: Path
+) -> None:
+    first = write_wav(tmp_path / "Erster Gang.wav", music(3000))
+    bad = tmp_path / "notes.txt"
+    bad.write_text("no music here")
+    last = write_wav(tmp_path / "Žluťoučký kůň 音楽.wav", music(4000))
+    report = tmp_path / "report.json"
+    done = cli("-m", gains_model, "--json", report, first, bad, last, tmp_path / "out")
+    assert done.returncode == 4
+    assert "notes.txt" in done.stderr
+    assert soundfile.info(tmp_path / "out/Erster Gang/drums.wav").frames == 3000
+    assert soundfile.info(tmp_path / "out/Žluťoučký kůň 音楽/bass.wav").frames == 4000
+    assert not (tmp_path / "out/notes").exists()
+    tracks = json.loads(report.read_text())["tracks"]
+    assert [track["exit_code"] for track in tracks] == [0, 4, 0]
+    assert "notes.txt" in tracks[1]["error"]
+
+
+def test_two_inputs_of_one_name_are_refused(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write_wav(tmp_path / folder / "song.wav", music(1000))
+    done = cli("-m", gains_model, tmp_path / "a/song.wav", tmp_path / "b/song.wav", tmp_path / "out")
+    assert done.returncode == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_never_overwrites_its_input(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "bass.wav", music(1000))
+    before = song.read_bytes()
+    done = cli("-m", gains_model, song, tmp_path)
+    assert done.returncode == 2
+    assert song.read_bytes() == before
+
+
+def test_json_report(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    assert cli("-m", gains_model, "--json", report, "--shifts", "2", song, tmp_path / "out").returncode == 0
+    facts = json.loads(report.read_text())
+    assert facts["model"]["sources"] == ["drums", "bass"]
+    assert facts["provider"] == "cpu"
+    assert facts["shifts"] == 2
+    assert facts["load_seconds"] > 0
+    assert facts["peak_memory_bytes"] > 10_000_000
+    (track,) = facts["tracks"]
+    assert (track["frames"], track["sample_rate"]) == (30_000, 44_100)
+    assert track["audio_seconds"] == pytest.approx(30_000 / 44_100)
+    assert track["real_time_factor"] == pytest.approx(track["run_seconds"] / track["audio_seconds"])
+    assert [Path(stem).name for stem in track["stems"]] == ["drums.wav", "bass.wav"]
+
+
+def test_quiet_says_nothing_and_info_describes_the_model(
+    cli: Cli, gains_model: Path, song: Path, tmp_path: Path
+) -> None:
+    done = cli("-q", "-m", gains_model, song, tmp_path / "out")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    info = cli("--info", gains_model)
+    assert info.returncode == 0
+    assert "drums, bass" in info.stdout
+    assert "no separation" in info.stdout
+    assert cli("--version").stdout.startswith("demucs_ort_cli ")
+
+
+def test_untrained_weights_are_never_presented_as_a_separation(
+    cli: Cli, gains_model: Path, song: Path, tmp_path: Path
+) -> None:
+    assert "untrained weights" in cli("-m", gains_model, song, tmp_path / "out").stderr
+
+
+def test_same_seed_same_stems(cli: Cli, small_export: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "song.wav", music(100_000))
+    for out, seed in (("a", "3"), ("b", "3"), ("c", "4")):
+        arguments = ("-m", small_export, "--shifts", "1", "--seed", seed, "--stems", "bass")
+        assert cli(*arguments, song, tmp_path / out).returncode == 0
+    a, b, c = ((tmp_path / out / "bass.wav").read_bytes() for out in "abc")
+    assert a == b
+    assert a != c
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("only-one-path",),
+        ("song.wav", "out"),
+        ("-m", "MODEL", "--overlap", "1", "SONG", "OUT"),
+        ("-m", "MODEL", "--bit-depth", "12", "SONG", "OUT"),
+        ("-m", "MODEL", "--threads", "many", "SONG", "OUT"),
+        ("-m", "MODEL", "--stems", "bass", "--two-stems", "bass", "SONG", "OUT"),
+        ("-m", "MODEL", "--frobnicate", "SONG", "OUT"),
+    ],
+)
+def test_wrong_command_lines_end_with_code_2_and_one_sentence(
+    cli: Cli, gains_model: Path, song: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    places = {"MODEL": gains_model, "SONG": song, "OUT": tmp_path / "out"}
+    done = cli(*(places.get(argument, argument) for argument in arguments))
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["nowhere", "truncated", "garbage", "empty", "no_sources", "wrong_shape"])
+def test_unusable_models_end_with_code_3(
+    cli: Cli, gains_model: Path, song: Path, tmp_path: Path, name: str
+) -> None:
+    done = cli("-m", gains_model.with_name(f"{name}.onnx"), song, tmp_path / "out")
+    assert done.returncode == 3
+    assert f"{name}.onnx" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_onnxruntime_ends_with_code_6(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) -> None:
+    for wrong in ("/nowhere/libonnxruntime.so", shutil.which("true")):
+        environment = os.environ | {"DEMUCS_ORT_ONNXRUNTIME": str(wrong)}
+        done = cli("-m", gains_model, song, tmp_path / "out", env=environment)
+        assert done.returncode == 6
+        assert "ONNX Runtime" in done.stderr
+
+
+def test_unwritable_output_ends_with_code_5(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("not a folder")
+    for folder in (in_the_way, in_the_way / "sub", Path("/proc/nowhere")):
+        done = cli("-m", gains_model, song, folder)
+        assert done.returncode == 5
+        assert str(folder) in done.stderr
+    assert cli("-m", gains_model, "--json", in_the_way / "x", song, tmp_path / "out").returncode == 5
+    occupied = tmp_path / "occupied"
+    (occupied / "drums.wav").mkdir(parents=True)
+    assert cli("-m", gains_model, song, occupied).returncode == 5
+
+
+def test_full_disk_leaves_no_stem(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    done = cli("-m", gains_model, song, tmp_path / "out", preexec_fn=limit)
+    assert done.returncode == 5
+    assert "cannot write" in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_full_disk_is_noticed_when_the_last_bytes_are_flushed(
+    cli: Cli, gains_model: Path, tmp_path: Path
+) -> None:
+    song = write_wav(tmp_path / "short.wav", music(1000))
+    frames_fit_but_not_the_header = 500
+
+    def limit() -> None:
+        size = frames_fit_but_not_the_header
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    done = cli("-m", gains_model, song, tmp_path / "out", preexec_fn=limit)
+    assert done.returncode == 5
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_runs_leave_no_stem(
+    cli_path: Path, gains_model: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    song = write_wav(tmp_path / "long.wav", music(500_000))
+    out = tmp_path / "out"
+    slow = gains_model.with_name("slow.onnx")
+    process = subprocess.Popen(
+        [cli_path, "-m", slow, song, out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    while "10 %" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=20)
+    if number == signal.SIGKILL:
+        assert process.returncode == -number
+    else:
+        assert process.returncode == 128 + number
+        assert "cancelled" in stderr
+        assert list(out.iterdir()) == []
+    assert list(out.glob("*.wav")) == []
+
+
+def test_progress_bar_on_a_terminal(cli_path: Path, gains_model: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "long.wav", music(100_000))
+    slow = gains_model.with_name("slow.onnx")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([cli_path, "-m", slow, song, tmp_path / "out"], stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if not select.select([ours], [], [], 1)[0]:
+            continue
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:  # the program has closed its end
+            break
+    os.close(ours)
+    assert process.wait(timeout=10) == 0
+    assert b"left" in shown
+    assert b"100 %" in shown
+    assert shown.count(b"\n") <= 4
+
+
+def test_memory_does_not_grow_with_the_length_of_the_track(
+    cli: Cli, gains_model: Path, tmp_path: Path
+) -> None:
+    peaks = []
+    for name, seconds in (("short", 20), ("long", 600)):
+        song = tmp_path / f"{name}.flac"
+        tone = f"sine=frequency=440:sample_rate=44100:duration={seconds}"
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", tone, song], check=True)
+        report = tmp_path / f"{name}.json"
+        arguments = ("-q", "-m", gains_model, "--json", report, "--bit-depth", "16")
+        assert cli(*arguments, song, tmp_path / name).returncode == 0
+        peaks.append(json.loads(report.read_text())["peak_memory_bytes"])
+    # The long track's samples alone are 212 MB as stereo floats.
+    assert peaks[1] < peaks[0] + 20_000_000
+
+
+def test_output_equals_what_ffmpeg_decodes(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) -> None:
+    """Two stems of 0.75 and 0.25: drums + bass = mix + mean, whatever the container."""
+    assert cli("-m", gains_model, song, tmp_path / "out").returncode == 0
+    total = decode(tmp_path / "out/drums.wav") + decode(tmp_path / "out/bass.wav")
+    mix = decode(song)
+    np.testing.assert_allclose(total, mix + mix.mean(), atol=2e-6)
