@@ -19,6 +19,13 @@ using namespace demucs_ort;
 namespace {
 
 using Array = py::array_t<float>;
+
+/// An argument that is checked here, with a sentence of ours, and not by pybind11's overload resolution.
+class MixArgument : public py::object {
+  static bool accept(PyObject* any) { return any != nullptr; }
+  PYBIND11_OBJECT(MixArgument, py::object, accept)
+};
+
 using ModelPtr = std::shared_ptr<const Model>;
 
 /// The ONNX Runtime library that the Python package found; the environment variable still wins over it.
@@ -53,6 +60,7 @@ void register_error(py::module_& module) {
     created.doc() =
         "What the library raises by itself, besides ValueError and TypeError for unusable arguments.\n\n"
         "`status` tells the kind: 'bad_model', 'runtime_missing', 'runtime_failed'.";
+    created.attr("status") = "runtime_failed";
     return py::object(created);
   });
   py::register_local_exception_translator([](std::exception_ptr pointer) {
@@ -124,7 +132,7 @@ void run_watched(const py::object& progress, const Work& work) {
 std::string shape_text(const py::array& array) { return py::str(array.attr("shape")).cast<std::string>(); }
 
 /// `mix` as float32 [axes...]; only rows whose samples do not lie side by side are copied.
-Array checked_mix(const py::object& mix, py::ssize_t axes, const std::string& wanted) {
+Array checked_mix(const MixArgument& mix, py::ssize_t axes, const std::string& wanted) {
   if (!py::isinstance<py::array>(mix)) throw py::type_error("mix must be a numpy array, " + wanted);
   const auto array = py::cast<py::array>(mix);
   if (!py::isinstance<Array>(mix)) {
@@ -140,7 +148,7 @@ Array contiguous_rows(const Array& array) {
   return py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(array);
 }
 
-py::dict separate(const ModelPtr& model, const py::object& mix_argument, int sample_rate, double overlap,
+py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sample_rate, double overlap,
                   unsigned shifts, std::uint32_t seed, const std::vector<std::size_t>& shift_offsets,
                   const std::optional<std::vector<std::string>>& stems, const std::string& two_stems,
                   const py::object& progress) {
@@ -186,7 +194,7 @@ py::dict separate(const ModelPtr& model, const py::object& mix_argument, int sam
   return result;
 }
 
-Array run(const ModelPtr& model, const py::object& mix_argument) {
+Array run(const ModelPtr& model, const MixArgument& mix_argument) {
   const ModelInfo& info = model->info();
   const std::string wanted =
       "of shape (batch, " + std::to_string(info.channels) + ", " + std::to_string(info.segment_frames) + ")";
@@ -208,6 +216,13 @@ ModelOptions model_options(const std::string& provider, unsigned threads) {
 }
 
 }  // namespace
+
+namespace pybind11::detail {
+template <>
+struct handle_type_name<MixArgument> {
+  static constexpr auto name = const_name("numpy.typing.NDArray[numpy.float32]");
+};
+}  // namespace pybind11::detail
 
 PYBIND11_MODULE(_core, module) {
   module.doc() = "The compiled part of demucs_native; use the package instead.";
@@ -235,7 +250,7 @@ PYBIND11_MODULE(_core, module) {
            "Loads an .onnx or .ort file. `threads`: threads inside one inference, 0: one per physical core.")
       .def(
           "separate",
-          [](const std::shared_ptr<Model>& self, const py::object& mix, int sample_rate, double overlap,
+          [](const std::shared_ptr<Model>& self, const MixArgument& mix, int sample_rate, double overlap,
              unsigned shifts, std::uint32_t seed, const std::vector<std::size_t>& shift_offsets,
              const std::optional<std::vector<std::string>>& stems, const std::optional<std::string>& two_stems,
              const std::optional<py::typing::Callable<void(double)>>& progress) {
@@ -256,10 +271,10 @@ shift_offsets: instead of those, demucs' offsets themselves.
 stems: names of the stems to return, default all. two_stems: one name; returns it and 'no_<name>'.
 progress: called with the finished fraction, 0 to 1; an exception it raises stops the separation at once.
 
-Returns a dict from stem name to a float32 array of mix's shape. Other Python threads run meanwhile. Ctrl-C stops it.
+Returns a dict from stem name to a float32 array of mix's shape. Other threads run meanwhile; Ctrl-C stops it.
 Raises TypeError and ValueError for unusable arguments or samples that are not finite, Error otherwise.)")
       .def(
-          "run", [](const std::shared_ptr<Model>& self, const py::object& mix) { return run(self, mix); },
+          "run", [](const std::shared_ptr<Model>& self, const MixArgument& mix) { return run(self, mix); },
           py::arg("mix"),
           "One raw inference: float32 (batch, channels, segment_frames) to (batch, stems, channels, segment_frames).")
       .def_property_readonly("name", [](const Model& self) { return self.info().name; })

@@ -1,0 +1,183 @@
+"""Whole tracks: the command line program and the Python module against unpatched demucs.
+
+The oracle is `demucs.api.Separator` as it stands on PyPI, given the same weights.
+"""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import demucs.api
+import demucs_native
+import numpy as np
+import pytest
+import soundfile
+import torch
+from conftest import Exported
+from demucs.htdemucs import HTDemucs
+from numpy.typing import NDArray
+from support import Cli, music, write_wav
+
+Stems = dict[str, NDArray[np.float32]]
+
+
+class Oracle(demucs.api.Separator):
+    """Stock demucs with a model object in place of a download."""
+
+    def __init__(self, model: HTDemucs, **options: object) -> None:
+        self._given = model
+        super().__init__(device="cpu", **options)
+
+    def _load_model(self) -> None:
+        self._model = self._given
+        self._audio_channels = self._given.audio_channels
+        self._samplerate = self._given.samplerate
+
+
+def reference(model: HTDemucs, mix: NDArray[np.float32], **options: object) -> Stems:
+    _, stems = Oracle(model, **{"shifts": 0, **options}).separate_tensor(torch.from_numpy(mix))
+    return {name: stem.numpy() for name, stem in stems.items()}
+
+
+def read_stems(folder: Path) -> Stems:
+    stems = {}
+    for file in folder.iterdir():
+        samples, _ = soundfile.read(file, dtype="float32", always_2d=True)
+        stems[file.stem] = samples.T
+    return stems
+
+
+def assert_parity(expected: Stems, stems: Stems) -> None:
+    """The bar of every whole-track rung: SNR >= 80 dB and max-abs <= 1e-4 of the peak, per stem, edges included."""
+    assert stems.keys() == expected.keys()
+    for name, stem in expected.items():
+        assert stems[name].shape == stem.shape
+        error = np.abs(stems[name] - stem).max()
+        snr = 10 * np.log10((stem.astype(float) ** 2).sum() / ((stems[name].astype(float) - stem) ** 2).sum())
+        print(f"{name:8} {stem.shape[1]} frames: max-abs {error:.1e} of {np.abs(stem).max():.2f}, SNR {snr:.1f} dB")
+        assert error <= 1e-4 * np.abs(stem).max(), name
+        assert snr >= 80, name
+
+
+def edge_lengths(segment: int, stride: int) -> list[int]:
+    return [2, segment - 1, segment, segment + 1, stride, stride + 1, 3 * stride]
+
+
+def test_every_edge_length_and_a_longer_track(small_model: HTDemucs, small_export: Exported) -> None:
+    model = demucs_native.Model(small_export.onnx)
+    segment = model.segment_frames
+    for frames in (*edge_lengths(segment, int(0.75 * segment)), 5 * segment + 12_345):
+        mix = music(frames)
+        assert_parity(reference(small_model, mix), model.separate(mix))
+
+
+def test_one_frame(small_model: HTDemucs, small_export: Exported) -> None:
+    """demucs divides by the deviation of one sample, which is NaN; we take it as 0, the rest is the same."""
+    mix = np.array([[0.5], [-0.25]], np.float32)
+    mean, scale = np.float32(0.125), np.float32(1e-8)
+    with torch.no_grad():
+        normalised = torch.from_numpy((mix - mean) / scale)[None]
+        stems = demucs.apply.apply_model(small_model, normalised, shifts=0)[0].numpy() * scale + mean
+    expected = dict(zip(small_model.sources, stems, strict=True))
+    assert_parity(expected, demucs_native.Model(small_export.onnx).separate(mix))
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.1, 0.5, 0.75])
+def test_overlaps(small_model: HTDemucs, small_export: Exported, overlap: float) -> None:
+    mix = music(200_001)
+    expected = reference(small_model, mix, overlap=overlap)
+    assert_parity(expected, demucs_native.Model(small_export.onnx).separate(mix, overlap=overlap))
+
+
+def test_structured_signals(small_model: HTDemucs, small_export: Exported) -> None:
+    frames = 120_000
+    time = np.arange(frames) / 44_100
+    impulse = np.zeros(frames)
+    impulse[[0, 40_000, frames - 1]] = 1
+    signals = {
+        "impulses": impulse,
+        "sweep": 0.5 * np.sin(2 * np.pi * (20 * time + 2000 * time**2)),
+        "dc": np.full(frames, 0.5) + 1e-3 * np.sin(time * 400),
+        "quiet noise": 1e-4 * np.random.default_rng(1).standard_normal(frames),
+    }
+    model = demucs_native.Model(small_export.onnx)
+    for name, signal in signals.items():
+        print(name)
+        mix = np.stack([signal, 0.5 * np.roll(signal, 100)]).astype(np.float32)
+        assert_parity(reference(small_model, mix), model.separate(mix))
+
+
+def test_silence_and_constants_match_exactly_enough(small_model: HTDemucs, small_export: Exported) -> None:
+    """With no deviation everything is divided by 1e-8, so only the absolute error means anything."""
+    model = demucs_native.Model(small_export.onnx)
+    for level in (0.0, 0.5):
+        mix = np.full((2, 100_000), level, np.float32)
+        expected = reference(small_model, mix)
+        for name, stem in model.separate(mix).items():
+            np.testing.assert_allclose(stem, expected[name], atol=1e-7)
+
+
+def test_shifts_with_the_same_offsets(
+    small_model: HTDemucs, small_export: Exported, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seed's offsets are numpy's, and demucs given them answers the same."""
+    mix = music(150_000)
+    offsets = np.random.RandomState(7).randint(0, 22_051, 3)
+    draws = iter(int(offset) for offset in offsets)
+    draw: Callable[[int, int], int] = lambda low, high: next(draws)  # noqa: E731
+    monkeypatch.setattr(random, "randint", draw)
+    expected = reference(small_model, mix, shifts=3)
+    model = demucs_native.Model(small_export.onnx)
+    assert_parity(expected, model.separate(mix, shifts=3, seed=7))
+    assert_parity(expected, model.separate(mix, shift_offsets=[int(offset) for offset in offsets]))
+    song = write_wav(tmp_path / "song.wav", mix)
+    arguments = ("-m", small_export.onnx, "--shifts", "3", "--seed", "7")
+    assert cli(*arguments, song, tmp_path / "out").returncode == 0
+    assert_parity(expected, read_stems(tmp_path / "out"))
+
+
+def test_two_stems(small_model: HTDemucs, small_export: Exported) -> None:
+    mix = music(120_000)
+    stems = reference(small_model, mix)
+    others = [stem for name, stem in stems.items() if name != "vocals"]
+    expected = {"vocals": stems["vocals"], "no_vocals": sum(others[1:], start=others[0])}
+    assert_parity(expected, demucs_native.Model(small_export.onnx).separate(mix, two_stems="vocals"))
+
+
+def test_program_and_module_and_both_files_agree(
+    small_export: Exported, small_model: HTDemucs, cli: Cli, tmp_path: Path
+) -> None:
+    mix = music(250_000)
+    song = write_wav(tmp_path / "song.wav", mix)
+    expected = reference(small_model, mix)
+    for file in (small_export.onnx, small_export.ort):
+        stems = demucs_native.Model(file).separate(mix)
+        assert_parity(expected, stems)
+        out = tmp_path / f"out{file.suffix}"
+        assert cli("-m", file, song, out).returncode == 0
+        for name, stem in read_stems(out).items():
+            np.testing.assert_array_equal(stem, stems[name])
+
+
+def test_official_size(full_model: HTDemucs, full_export: Exported, cli: Cli, tmp_path: Path) -> None:
+    """42 M parameters, several segments, through the program; and every edge length through the module."""
+    mix = music(700_000)
+    song = write_wav(tmp_path / "song.wav", mix)
+    report = tmp_path / "report.json"
+    assert cli("-m", full_export.onnx, "--json", report, song, tmp_path / "out").returncode == 0
+    assert_parity(reference(full_model, mix), read_stems(tmp_path / "out"))
+
+    model = demucs_native.Model(full_export.onnx)
+    for frames in edge_lengths(343_980, 257_985)[:-1]:
+        mix = music(frames)
+        assert_parity(reference(full_model, mix), model.separate(mix))
+
+
+def test_official_size_in_bounded_memory(full_export: Exported, cli: Cli, tmp_path: Path) -> None:
+    """Guards the export against ONNX Runtime's planner, which can hold gigabytes of dead activations."""
+    report = tmp_path / "report.json"
+    song = write_wav(tmp_path / "song.wav", music(700_000))
+    assert cli("-m", full_export.onnx, "--json", report, song, tmp_path / "out").returncode == 0
+    import json
+
+    assert json.loads(report.read_text())["peak_memory_bytes"] < 0.9e9
