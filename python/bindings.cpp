@@ -143,8 +143,19 @@ Array checked_mix(const MixArgument& mix, py::ssize_t axes, const std::string& w
   return py::cast<Array>(array);
 }
 
+/// Pointers to the rows of (rows, frames); numpy's own bounds checks refuse those of an empty array.
+template <typename Sample>
+std::vector<Sample*> row_pointers(Sample* first, const Array& array) {
+  std::vector<Sample*> rows;
+  for (py::ssize_t row = 0; row < array.shape(0); ++row) {
+    rows.push_back(first + row * (array.strides(0) / py::ssize_t{sizeof(float)}));
+  }
+  return rows;
+}
+
 Array contiguous_rows(const Array& array) {
-  if (array.strides(array.ndim() - 1) == py::ssize_t{sizeof(float)}) return array;
+  const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+  if (aligned && array.strides(1) == py::ssize_t{sizeof(float)}) return array;
   return py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(array);
 }
 
@@ -174,15 +185,13 @@ py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sa
   options.two_stems = two_stems;
   Separator separator(model, options);
 
-  std::vector<const float*> mix_rows;
-  for (py::ssize_t c = 0; c < mix.shape(0); ++c) mix_rows.push_back(mix.data(c, 0));
+  const std::vector<const float*> mix_rows = row_pointers(mix.data(), mix);
   std::vector<Array> arrays;
   std::vector<std::vector<float*>> rows;
   std::vector<float* const*> pointers;
   for (std::size_t s = 0; s < separator.stems().size(); ++s) {
     arrays.emplace_back(std::vector<py::ssize_t>{mix.shape(0), mix.shape(1)});
-    rows.emplace_back();
-    for (py::ssize_t c = 0; c < mix.shape(0); ++c) rows.back().push_back(arrays.back().mutable_data(c, 0));
+    rows.push_back(row_pointers(arrays.back().mutable_data(), arrays.back()));
   }
   for (const auto& stem_rows : rows) pointers.push_back(stem_rows.data());
   const auto frames = static_cast<std::size_t>(mix.shape(1));

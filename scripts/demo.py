@@ -38,7 +38,10 @@ def find_or_export_model() -> Path:
         return official
     if code != WEIGHTS_UNAVAILABLE:
         sys.exit(code)
-    print("\nGoing on with UNTRAINED weights: same size, same speed, but the stems are no separation.", flush=True)
+    print(
+        "\nGoing on with UNTRAINED weights: same size, same speed, but the stems are no separation.",
+        flush=True,
+    )
     code = export("--untrained", "0", "--name", untrained.stem)
     if code != 0:
         sys.exit(code)

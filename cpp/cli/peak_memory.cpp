@@ -5,8 +5,11 @@
 #include <windows.h>
 // after windows.h
 #include <psapi.h>
-#else
+#elif defined(__APPLE__)
 #include <sys/resource.h>
+#else
+#include <fstream>
+#include <string>
 #endif
 
 std::uint64_t peak_memory_bytes() {
@@ -14,14 +17,17 @@ std::uint64_t peak_memory_bytes() {
   PROCESS_MEMORY_COUNTERS counters{};
   if (!K32GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof counters)) return 0;
   return counters.PeakWorkingSetSize;
-#else
+#elif defined(__APPLE__)
   rusage usage{};
   if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
-#ifdef __APPLE__
-  constexpr std::uint64_t unit = 1;
+  return static_cast<std::uint64_t>(usage.ru_maxrss);
 #else
-  constexpr std::uint64_t unit = 1024;
-#endif
-  return static_cast<std::uint64_t>(usage.ru_maxrss) * unit;
+  // Not getrusage: Linux counts there what the parent held when it started this program.
+  std::ifstream status("/proc/self/status");
+  for (std::string key; status >> key;) {
+    std::uint64_t kilobytes = 0;
+    if (key == "VmHWM:" && status >> kilobytes) return kilobytes * 1024;
+  }
+  return 0;
 #endif
 }

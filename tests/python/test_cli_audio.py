@@ -57,7 +57,13 @@ def test_containers(cli: Cli, gains_model: Path, tmp_path: Path, ending: str) ->
 def test_opus_and_video_at_48_khz(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
     # Twice the samples in the time: no content above 22 kHz, which the model's rate cannot carry.
     source = tmp_path / "source.wav"
-    ffmpeg("-i", write_wav(tmp_path / "plain.wav", music(44_100) * 0.5, rate=22_050), "-ar", "48000", source)
+    ffmpeg(
+        "-i",
+        write_wav(tmp_path / "plain.wav", music(44_100) * 0.5, rate=22_050),
+        "-ar",
+        "48000",
+        source,
+    )
     opus = tmp_path / "song.opus"
     ffmpeg("-i", source, "-c:a", "libopus", "-b:a", "256k", opus)
     video = tmp_path / "film.mkv"
@@ -158,7 +164,16 @@ def bad_files(folder: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize(
     "name",
-    ["missing.wav", "text.mp3", "empty.flac", "no_frames.wav", "nan.wav", "folder", "picture.png", "header_only.wav"],
+    [
+        "missing.wav",
+        "text.mp3",
+        "empty.flac",
+        "no_frames.wav",
+        "nan.wav",
+        "folder",
+        "picture.png",
+        "header_only.wav",
+    ],
 )
 def test_unusable_audio_ends_with_code_4_and_one_sentence(
     cli: Cli, gains_model: Path, tmp_path: Path, name: str

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import demucs_native
 import pytest
-from conftest import ROOT, Exported
+from demucs_export import Report
+from support import ROOT
 
 FRESH_RUN = """
 import sys, numpy, demucs_native
+
 assert "torch" not in sys.modules and "onnxruntime" not in sys.modules
 model = demucs_native.Model(sys.argv[1])
 stems = model.separate(numpy.ones((2, 1000), numpy.float32))
@@ -32,14 +34,19 @@ def wheel() -> Path:
     return wheel
 
 
-def test_wheel_works_in_an_empty_environment(wheel: Path, small_export: Exported, tmp_path: Path) -> None:
+def test_wheel_works_in_an_empty_environment(wheel: Path, small_export: Report, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv/bin/python"
     run(python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel)
     said = run(python, "-c", FRESH_RUN, small_export.onnx, cwd=tmp_path)
     assert said.strip() == "['bass', 'drums', 'other', 'vocals'] (2, 1000)"
-    exporter = subprocess.run([tmp_path / "venv/bin/demucs-export", "--untrained", "0", "-o", "x"],
-                              capture_output=True, text=True, check=False, cwd=tmp_path)
+    exporter = subprocess.run(
+        [tmp_path / "venv/bin/demucs-export", "--untrained", "0", "-o", "x"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
     assert exporter.returncode != 0
     assert "demucs-ort[export]" in exporter.stderr
     assert "Traceback" not in exporter.stderr
@@ -57,15 +64,22 @@ def test_versions_agree(cli_path: Path) -> None:
     assert run(cli_path, "--version").split() == ["demucs_ort_cli", version]
 
 
-def test_example_builds_against_the_installed_package(small_export: Exported, tmp_path: Path) -> None:
+def test_example_builds_against_the_installed_package(small_export: Report, tmp_path: Path) -> None:
     run("cmake", "--install", ROOT / "build/release", "--prefix", tmp_path / "prefix")
-    run("cmake", "-S", ROOT / "examples", "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={tmp_path / 'prefix'}",
-        "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Werror -ffast-math")
+    run(
+        "cmake",
+        "-S",
+        ROOT / "examples",
+        "-B",
+        tmp_path / "build",
+        f"-DCMAKE_PREFIX_PATH={tmp_path / 'prefix'}",
+        "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Werror -ffast-math",
+    )
     run("cmake", "--build", tmp_path / "build")
     said = run(tmp_path / "build/separate", small_export.onnx)
     assert [line.split()[0] for line in said.splitlines()] == ["drums", "bass", "other", "vocals"]
 
 
-def test_python_example(small_export: Exported, tmp_path: Path) -> None:
+def test_python_example(small_export: Report, tmp_path: Path) -> None:
     said = run(sys.executable, ROOT / "examples/separate.py", small_export.onnx, cwd=tmp_path)
     assert [line.split()[0] for line in said.splitlines()] == ["drums", "bass", "other", "vocals"]

@@ -1,0 +1,99 @@
+"""The command `demucs-export`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import ExportError, UsageError
+
+if TYPE_CHECKING:
+    from demucs.htdemucs import HTDemucs
+
+_EPILOG = """\
+exit codes: 0 written and verified, 2 wrong usage, 3 no usable weights, 4 export or verification
+failed, 5 cannot write the files, 130 interrupted
+"""
+_UNTRAINED_NOTICE = "THIS MODEL IS UNTRAINED: it runs like the real one but does not separate anything."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code (`--help` lists them)."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        _check(options)
+        _run(options)
+    except ModuleNotFoundError as error:
+        return _fail(f"the package {error.name!r} is missing: pip install 'demucs-ort[export]'", 2)
+    except ExportError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted, nothing was written", 130)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="demucs-export",
+        description="Write an HTDemucs model as NAME.onnx and NAME.ort, verified against PyTorch.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("model", nargs="?", help="official model or signature, such as htdemucs")
+    add = source.add_argument
+    add("--checkpoint", type=Path, metavar="FILE", help="a .th or .safetensors of any HTDemucs")
+    add("--untrained", type=int, metavar="SEED", help="the official architecture, seeded weights")
+    add = parser.add_argument
+    add("--config", type=Path, metavar="FILE.json", help="other hyper-parameters for --untrained")
+    add("--name", help="name of the files and of the model in them")
+    add("--static-batch", action="store_true", help="a literal batch of 1 instead of a symbol")
+    add("-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder (default: .)")
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.config is not None and options.untrained is None:
+        raise UsageError("--config goes with --untrained: trained weights bring their own parameters")
+
+
+def _run(options: argparse.Namespace) -> None:
+    from .api import export
+
+    start = time.monotonic()
+    model, name = _model(options)
+    trained = options.untrained is None
+    if not trained:
+        print(_UNTRAINED_NOTICE, file=sys.stderr)
+    report = export(
+        model,
+        options.output,
+        name=options.name or name,
+        trained=trained,
+        static_batch=options.static_batch,
+    )
+    print(report)
+    for file in (report.onnx, report.ort):
+        print(f"{file}  {file.stat().st_size / 1e6:.1f} MB")
+    print(f"verified against PyTorch in {time.monotonic() - start:.0f} s in all")
+
+
+def _model(options: argparse.Namespace) -> "tuple[HTDemucs, str]":
+    """The asked model and its default name."""
+    from . import seeded, weights
+
+    if options.checkpoint is not None:
+        return weights.checkpoint(options.checkpoint), options.checkpoint.stem
+    if options.untrained is not None:
+        config = seeded.read_config(options.config) if options.config else None
+        return seeded.untrained(options.untrained, config), "htdemucs_untrained"
+    print(f"loading {options.model}, which demucs may have to download first", file=sys.stderr)
+    return weights.official(options.model), options.model
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"demucs-export: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,51 @@
+"""The facts an exported file carries about itself, as strings in the ONNX `metadata_props`."""
+
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from demucs.htdemucs import HTDemucs
+
+from .errors import ExportError
+from .patch import segment_frames
+
+SCHEMA_VERSION = "1"
+PREFIX = "demucs_ort."
+
+
+def describe(model: HTDemucs, name: str, trained: bool) -> dict[str, str]:
+    """The metadata of `model`; raises ExportError for source names that a list cannot hold."""
+    sources = [str(source) for source in model.sources]
+    if any(not source or "," in source for source in sources) or len(set(sources)) != len(sources):
+        raise ExportError(f"the parameter sources={sources} must hold distinct names, no commas")
+    facts = {
+        "schema_version": SCHEMA_VERSION,
+        "model_name": name,
+        "sample_rate": str(model.samplerate),
+        "channels": str(model.audio_channels),
+        "segment_frames": str(segment_frames(model)),
+        "sources": ",".join(sources),
+        "precision": "fp32",
+        "trained": "true" if trained else "false",
+        "weights_sha256": weights_sha256(model.state_dict()),
+        "demucs_version": importlib.metadata.version("demucs"),
+    }
+    return {PREFIX + key: value for key, value in facts.items()}
+
+
+def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 over every tensor of `state` in the order of the names.
+
+    Each adds its name, a zero byte, its shape as decimal numbers joined by `x`, a zero byte and
+    its values as little-endian float32 in C order, so the same weights give the same digest in
+    whatever file.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        values = state[name].detach().to("cpu", torch.float32).numpy()
+        shape = "x".join(str(size) for size in values.shape)
+        digest.update(f"{name}\0{shape}\0".encode())
+        digest.update(np.ascontiguousarray(values, dtype="<f4").data)
+    return digest.hexdigest()

@@ -1,0 +1,135 @@
+"""Group normalisation in plain operators, and the residual branches that it dominates.
+
+The exporter turns GroupNorm into InstanceNormalization, for which ONNX Runtime adds up a whole
+group in a few float32 chains: over the millions of values of one group here that costs 50 dB.
+Means of short means keep float32's precision, and run in parallel.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_CHAIN = 512
+
+
+class PlainGroupNorm(nn.Module):
+    """Twin of `nn.GroupNorm`, sharing its weights: [batch, channels, ...] to the same."""
+
+    def __init__(self, stock: nn.GroupNorm) -> None:
+        super().__init__()
+        self.groups, self.eps = stock.num_groups, stock.eps
+        self.weight, self.bias = stock.weight, stock.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        grouped = x.reshape(x.shape[0], self.groups, x.shape[1] // self.groups, -1)
+        channels = (-1,) + (1,) * (x.dim() - 2)
+        normal = _normalised(grouped, self.eps).reshape(x.shape)
+        return normal * self.weight.reshape(channels) + self.bias.reshape(channels)
+
+
+class PlainTokenNorm(PlainGroupNorm):
+    """Twin of demucs' `MyGroupNorm`: tokens [batch, tokens, width], groups of channels over all
+    tokens."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.groups != 1:
+            return super().forward(x.transpose(1, 2)).transpose(1, 2)
+        return _normalised(x, self.eps) * self.weight + self.bias
+
+
+class PlainDConv(nn.Module):
+    """Twin of demucs' `DConv`: [batch, channels, steps] to the same."""
+
+    def __init__(self, stock: Any) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(_ResidualBranch(list(layer)) for layer in stock.layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = x + layer(x)
+        return x
+
+
+class _ResidualBranch(nn.Module):
+    """One layer of DConv: convolution, norm, GELU, expansion to 2 x channels, norm, GLU, scale.
+
+    The expansion is linear, z = W h + b, so the moments of its many channels follow from those of
+    its few inputs, and the second norm, gamma (z - mean) / std + beta, is itself an expansion of
+    the inputs h / std, 1 / std and mean / std. So nothing is ever computed on the expanded signal
+    but that one product. The scale after the GLU goes into the rows of its linear half.
+    """
+
+    mean_map: Tensor
+    mean_offset: Tensor
+    within: Tensor
+    between: Tensor
+    between_offset: Tensor
+    expansion: Tensor
+    shift: Tensor
+
+    def __init__(self, stock: list[Any]) -> None:
+        super().__init__()
+        self.conv, norm, self.activation, expand, norm2, _, scale = stock
+        self.norm, self.eps = PlainGroupNorm(norm), norm2.eps
+        for name, table in _expansion_tables(expand, norm2, scale.scale).items():
+            self.register_buffer(name, table.float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.activation(self.norm(self.conv(x)))
+        mean = mean_over(hidden, 1)
+        within = mean_over(torch.matmul(self.within, hidden - mean).square(), 1)
+        between = (torch.matmul(self.between, mean) + self.between_offset).square()
+        variance = within.sum(1, keepdim=True) + between.sum(1, keepdim=True)
+        inverse = torch.rsqrt(variance + self.eps)
+        mean_z = torch.matmul(self.mean_map, mean) + self.mean_offset
+        constants = torch.cat([inverse, inverse * mean_z], dim=1)
+        inputs = torch.cat([hidden * inverse, constants.expand(-1, -1, hidden.shape[-1])], dim=1)
+        return F.glu(F.conv1d(inputs, self.expansion, self.shift), dim=1)
+
+
+def mean_over(x: Tensor, axes: int) -> Tensor:
+    """Mean over the last `axes` axes, which are kept with size 1, as a mean of short means."""
+    steps = x.shape[-1]
+    if steps > _CHAIN:
+        chunks = F.pad(x, (0, -steps % _CHAIN)).reshape(*x.shape[:-1], -1, _CHAIN)
+        x = chunks.mean(-1).mean(-1, keepdim=True) * (chunks.shape[-2] * _CHAIN / steps)
+    else:
+        x = x.mean(-1, keepdim=True)
+    for axis in range(2, axes + 1):
+        x = x.mean(-axis, keepdim=True)
+    return x
+
+
+def _normalised(x: Tensor, eps: float) -> Tensor:
+    """x less its mean over the last two axes, divided by its standard deviation there."""
+    centred = x - mean_over(x, 2)
+    return centred * torch.rsqrt(mean_over(centred.square(), 2) + eps)
+
+
+def _expansion_tables(expand: Any, norm: nn.GroupNorm, scale: Tensor) -> dict[str, Tensor]:
+    """The constants of `_ResidualBranch`, in float64; z = W h + b is what `expand` makes of h.
+
+    mean_map, mean_offset: the mean of z is mean_map @ mean(h) + mean_offset. within: |within @ (h
+    - mean(h))|^2, averaged over time, is z's variance in time, averaged over channels. between,
+    between_offset: |between @ mean(h) + between_offset|^2 is the variance over channels of z's
+    means. expansion, shift: the final product, with the norm's affine and the layer's scale in
+    its rows.
+    """
+    weight, bias = expand.weight.detach().double()[..., 0], expand.bias.detach().double()[:, None]
+    gamma, beta = norm.weight.detach().double()[:, None], norm.bias.detach().double()
+    rows = torch.cat([scale.detach().double(), torch.ones(len(scale), dtype=torch.float64)])
+    affine = torch.cat([weight, bias], dim=1)
+    mean = affine.mean(dim=0, keepdim=True)
+    between = torch.linalg.qr((affine - mean) / len(affine) ** 0.5).R
+    expansion = torch.cat([affine, -torch.ones_like(bias)], dim=1) * gamma * rows[:, None]
+    return {
+        "mean_map": mean[:, :-1],
+        "mean_offset": mean[:, -1:],
+        "within": torch.linalg.qr(weight / len(weight) ** 0.5).R,
+        "between": between[:, :-1],
+        "between_offset": between[:, -1:],
+        "expansion": expansion[..., None],
+        "shift": beta * rows,
+    }

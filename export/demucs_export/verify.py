@@ -1,0 +1,135 @@
+"""Compares exported files with unpatched PyTorch, stem by stem, on signals that show each kind of
+fault."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
+import torch
+from demucs.htdemucs import HTDemucs
+from numpy.typing import NDArray
+
+from .errors import ExportError
+
+Array = NDArray[np.float32]
+
+MAX_RELATIVE_ERROR = 1e-4
+"""Largest error allowed, relative to the peak of the stem in the reference."""
+MIN_SNR_DB = 80.0
+SILENCE = 1e-3
+"""Peak below which a stem counts as silent; its error is then judged against this instead."""
+
+_BATCH: tuple[str, ...] = ("sweep", "impulses")
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one stem of one signal in one file compares with the reference."""
+
+    file: str
+    signal: str
+    stem: str
+    peak: float
+    max_abs: float
+    mse: float
+    snr_db: float
+    passed: bool
+
+
+def verify(model: HTDemucs, files: Sequence[Path], metadata: Mapping[str, str]) -> list[Row]:
+    """Compare each file with `model`, an unpatched HTDemucs in evaluation mode.
+
+    One row per file, signal and stem. Where the file allows batches, two of the signals go
+    through it as one. Raises ExportError when a file cannot be run or lacks the metadata, not
+    when a row failed.
+    """
+    frames = int(metadata["demucs_ort.segment_frames"])
+    sources = metadata["demucs_ort.sources"].split(",")
+    signals = test_signals(frames, model.audio_channels)
+    references = {name: _reference(model, signal) for name, signal in signals.items()}
+    rows = []
+    for path in files:
+        session = _session(path)
+        if session.get_modelmeta().custom_metadata_map != dict(metadata):
+            raise ExportError(f"{path.name} lost its metadata")
+        batched = () if session.get_inputs()[0].shape[0] == 1 else _BATCH
+        groups = [batched] if batched else []
+        groups += [(name,) for name in signals if name not in batched]
+        for names in groups:
+            output = _run(session, np.stack([signals[name] for name in names]))
+            for index, name in enumerate(names):
+                rows += _compare(path.name, name, sources, references[name], output[index : index + 1])
+    return rows
+
+
+def test_signals(frames: int, channels: int) -> dict[str, Array]:
+    """Signals [channels, frames] named for what they are; every channel differs."""
+    noise = np.random.default_rng(0).standard_normal((channels, frames)) * 0.2
+    time = np.arange(frames) / frames
+    rates = 20000 + 500 * np.arange(channels)[:, None]
+    sweep = 0.5 * np.sin(400 * time + rates * time**2)
+    # Not on bare silence: there the norms magnify even PyTorch's own rounding.
+    impulses = noise[:, ::-1] * 0.25
+    for channel in range(channels):
+        impulses[channel, [channel, frames // 2 + channel, frames - 1 - channel]] = 0.9
+    constant = np.full((channels, frames), 0.5) * (1 - 0.25 * np.arange(channels))[:, None]
+    signals = {"noise": noise, "sweep": sweep, "impulses": impulses, "constant": constant}
+    signals["silence"] = np.zeros((channels, frames))
+    return {name: signal.astype(np.float32) for name, signal in signals.items()}
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The worst figures of every file and stem over all signals, as aligned text."""
+    lines = [f"{'file':28} {'stem':12} {'max-abs':>9} {'MSE':>9} {'SNR dB':>7}"]
+    for file, stem in dict.fromkeys((row.file, row.stem) for row in rows):
+        group = [row for row in rows if (row.file, row.stem) == (file, stem)]
+        snr = min(row.snr_db for row in group)
+        max_abs, mse = max(row.max_abs for row in group), max(row.mse for row in group)
+        lines.append(f"{file:28} {stem:12} {max_abs:9.2e} {mse:9.2e} {snr:7.1f}")
+    return "\n".join(lines)
+
+
+def compare(reference: Array, output: Array) -> tuple[float, float, float, float, bool]:
+    """Peak of the reference, max-abs error, MSE, SNR in dB, and whether that is good enough."""
+    reference64, error = reference.astype(np.float64), output.astype(np.float64) - reference
+    peak, max_abs = float(np.abs(reference64).max()), float(np.abs(error).max())
+    mse = float(np.mean(error**2))
+    power = float(np.mean(reference64**2))
+    silent = peak < SILENCE
+    snr = math.inf if mse == 0 or silent else 10 * math.log10(power / mse)
+    passed = bool(np.isfinite(output).all()) and max_abs <= MAX_RELATIVE_ERROR * max(peak, SILENCE)
+    return peak, max_abs, mse, snr, passed and snr >= MIN_SNR_DB
+
+
+def _compare(file: str, signal: str, sources: Sequence[str], reference: Array, output: Array) -> list[Row]:
+    if reference.shape != output.shape:
+        raise ExportError(f"{file} gives shape {output.shape} where PyTorch gives {reference.shape}")
+    return [
+        Row(file, signal, source, *compare(reference[:, index], output[:, index]))
+        for index, source in enumerate(sources)
+    ]
+
+
+@torch.no_grad()
+def _reference(model: HTDemucs, signal: Array) -> Array:
+    output: Array = model(torch.from_numpy(signal)[None]).numpy()
+    if not np.isfinite(output).all():
+        raise ExportError("the model itself gives values that are not finite: its weights are unusable")
+    return output
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.enable_mem_pattern = False
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ExportError(f"ONNX Runtime cannot load {path.name}: {error}") from error
+
+
+def _run(session: onnxruntime.InferenceSession, mix: Array) -> Any:
+    return session.run(["stems"], {"mix": mix})[0]

@@ -1,0 +1,119 @@
+"""Models, exports and the program, shared by the tests; each is made once per session through the public API."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import demucs_export
+import pytest
+import torch
+from demucs.htdemucs import HTDemucs
+from demucs_export.cli import main as export_main
+from support import ROOT, Cli
+
+SMALL = {"channels": 16, "bottom_channels": 64, "t_layers": 2, "segment": 2}
+TINY = {
+    "sources": ["left", "right"],
+    "channels": 8,
+    "depth": 2,
+    "dconv_depth": 1,
+    "bottom_channels": 16,
+    "t_layers": 1,
+    "segment": 0.5,
+}
+
+
+@pytest.fixture(scope="session")
+def small_model() -> HTDemucs:
+    """Stock HTDemucs, every kind of layer, two seconds."""
+    return demucs_export.untrained(1, SMALL)
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> HTDemucs:
+    """The least HTDemucs that exports, for tests that export again."""
+    return demucs_export.untrained(2, TINY)
+
+
+@pytest.fixture(scope="session")
+def full_model() -> HTDemucs:
+    """Stock HTDemucs of the official size."""
+    return demucs_export.untrained(0)
+
+
+@pytest.fixture(scope="session")
+def small_export(small_model: HTDemucs, tmp_path_factory: pytest.TempPathFactory) -> demucs_export.Report:
+    """`small_model` as files: `.onnx`, `.ort`, `.metadata`."""
+    folder = tmp_path_factory.mktemp("small")
+    return demucs_export.export(small_model, folder, name="small", trained=False)
+
+
+@pytest.fixture(scope="session")
+def full_export(full_model: HTDemucs, tmp_path_factory: pytest.TempPathFactory) -> demucs_export.Report:
+    """`full_model` as files."""
+    folder = tmp_path_factory.mktemp("full")
+    return demucs_export.export(full_model, folder, name="htdemucs_untrained", trained=False)
+
+
+@pytest.fixture(scope="session")
+def gains_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of two fixed gains, drums 0.75 and bass 0.25 of the mix; slow and broken ones lie beside it."""
+    folder = tmp_path_factory.mktemp("gains")
+    subprocess.run([sys.executable, ROOT / "tests/cpp/make_models.py", folder], check=True)
+    return folder / "gains.onnx"
+
+
+@pytest.fixture(scope="session")
+def cli_path() -> Path:
+    """The program that `make build` built, or the one of another build, named in the environment."""
+    return Path(os.environ.get("DEMUCS_ORT_CLI", ROOT / "build/release/demucs_ort_cli"))
+
+
+@pytest.fixture(scope="session")
+def cli(cli_path: Path) -> Cli:
+    """Runs the program; its output is text, its arguments may be paths."""
+
+    def run(*arguments: object, **options: object) -> "subprocess.CompletedProcess[str]":
+        command = [cli_path, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+    return run
+
+
+@dataclass(frozen=True)
+class CommandLineExport:
+    """What one run of the command line said and wrote."""
+
+    code: int
+    out: str
+    err: str
+    onnx: Path
+    ort: Path
+
+
+@pytest.fixture(scope="session")
+def tiny_export(tmp_path_factory: pytest.TempPathFactory) -> CommandLineExport:
+    """`tiny_model` with a literal batch of 1, through the command line."""
+    folder = tmp_path_factory.mktemp("tiny")
+    config = folder / "tiny.json"
+    config.write_text(json.dumps(TINY))
+    source = ["--untrained", "2", "--config", str(config), "--name", "tiny model"]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = export_main([*source, "--static-batch", "-o", str(folder / "out")])
+    written = folder / "out" / "tiny model"
+    onnx, ort = written.with_suffix(".onnx"), written.with_suffix(".ort")
+    return CommandLineExport(code, out.getvalue(), err.getvalue(), onnx, ort)
+
+
+@pytest.fixture(autouse=True)
+def no_gradients() -> Iterator[None]:
+    """Nothing here trains."""
+    with torch.no_grad():
+        yield

@@ -1,0 +1,156 @@
+"""The command demucs-export: what it accepts, says and returns."""
+
+import json
+import subprocess
+import sys
+
+import demucs.pretrained
+import pytest
+from conftest import TINY
+from demucs_export import ExportError, OutputError, api, cli
+from test_weights import package, save_th
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "tiny.json"
+    path.write_text(json.dumps(TINY))
+    return str(path)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Record what the command line asks of `export` instead of doing it."""
+    seen = []
+
+    def export(model, directory, **options):
+        seen.append((model, directory, options))
+        raise ExportError("recorded")
+
+    monkeypatch.setattr(api, "export", export)
+    return seen
+
+
+def one_sentence(capsys) -> str:
+    captured = capsys.readouterr()
+    *_, last = captured.err.strip().split("\n")
+    assert last.startswith("demucs-export: ")
+    assert "Traceback" not in captured.err
+    return last
+
+
+def test_untrained_export_end_to_end(tiny_export):
+    assert tiny_export.code == 0
+    assert sorted(p.name for p in tiny_export.onnx.parent.iterdir()) == [
+        "tiny model.onnx",
+        "tiny model.ort",
+    ]
+    assert "UNTRAINED" in tiny_export.err
+    for word in ("max-abs", "MSE", "SNR", "left", "right", "tiny model.onnx", "tiny model.ort"):
+        assert word in tiny_export.out
+
+
+def test_checkpoint_is_exported_as_trained_under_its_name(tiny_model, calls, tmp_path, capsys):
+    path = save_th(package(tiny_model), tmp_path / "my model.th")
+    assert cli.main(["--checkpoint", str(path), "-o", str(tmp_path)]) == 4
+    ((model, directory, options),) = calls
+    assert directory == tmp_path
+    assert options == {"name": "my model", "trained": True, "static_batch": False}
+    assert model.sources == ["left", "right"]
+    assert "UNTRAINED" not in capsys.readouterr().err
+
+
+def test_official_name(tiny_model, calls, monkeypatch):
+    monkeypatch.setattr(demucs.pretrained, "get_model", lambda name: tiny_model)
+    assert cli.main(["htdemucs", "--name", "other", "--static-batch"]) == 4
+    assert calls[0][0] is tiny_model
+    assert calls[0][2] == {"name": "other", "trained": True, "static_batch": True}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["htdemucs", "--untrained", "0"],
+        ["--untrained", "x"],
+        ["htdemucs", "--nonsense"],
+        ["a", "b"],
+    ],
+    ids=str,
+)
+def test_usage_errors_of_the_parser(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+
+
+def test_config_needs_untrained(config, capsys):
+    assert cli.main(["htdemucs", "--config", config]) == 2
+    assert "--untrained" in one_sentence(capsys)
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"chanels": 3}', None, b"\xff"], ids=str)
+def test_bad_config_files(content, tmp_path, capsys):
+    path = tmp_path / "bad.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert cli.main(["--untrained", "0", "--config", str(path)]) == 2
+    one_sentence(capsys)
+
+
+def test_weights_errors(monkeypatch, tmp_path, capsys):
+    def fail(name):
+        raise OSError("no network")
+
+    monkeypatch.setattr(demucs.pretrained, "get_model", fail)
+    assert cli.main(["htdemucs", "-o", str(tmp_path)]) == 3
+    said = one_sentence(capsys)
+    assert "--checkpoint FILE" in said
+    assert "--untrained SEED" in said
+    assert cli.main(["--checkpoint", str(tmp_path / "missing.th"), "-o", str(tmp_path)]) == 3
+    assert "missing.th" in one_sentence(capsys)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("fault", "code"), [(ExportError("x"), 4), (OutputError("x"), 5), (KeyboardInterrupt(), 130)])
+def test_exit_codes(fault, code, config, monkeypatch, capsys):
+    def export(model, directory, **options):
+        raise fault
+
+    monkeypatch.setattr(api, "export", export)
+    assert cli.main(["--untrained", "0", "--config", config]) == code
+    one_sentence(capsys)
+
+
+def test_unwritable_folder(config, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    arguments = ["--untrained", "0", "--config", config, "-o", str(tmp_path / "file")]
+    assert cli.main(arguments) == 5
+    assert "cannot write into" in one_sentence(capsys)
+
+
+def test_missing_pytorch_is_one_sentence():
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "from demucs_export.cli import main\n"
+        "sys.exit(main(['--untrained', '0']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == ("demucs-export: the package 'torch' is missing: pip install 'demucs-ort[export]'\n")
+
+
+def test_unsupported_model_is_named(tmp_path, capsys):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({**TINY, "cac": False}))
+    folder = tmp_path / "out"
+    assert cli.main(["--untrained", "0", "--config", str(config), "-o", str(folder)]) == 4
+    assert "cac" in one_sentence(capsys)
+    assert not folder.exists()
+
+
+def test_module_can_be_run():
+    command = [sys.executable, "-m", "demucs_export", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "exit codes" in done.stdout
