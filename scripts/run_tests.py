@@ -1,12 +1,10 @@
-"""Runs all checks, goes on after a failure, and ends with one summary. `--only lint|cpp|python` runs one part."""
+"""Runs every check, goes on after a failure, and ends with one summary. `--only lint|cpp|python` runs one part."""
 
 import argparse
-import os
 import re
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -14,91 +12,69 @@ TOOLS = Path(sys.executable).parent
 
 
 def cpp_files() -> list[str]:
-    tracked = subprocess.run(
-        ["git", "ls-files", "*.cpp", "*.hpp"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return tracked.stdout.split()
+    command = ["git", "ls-files", "*.cpp", "*.hpp"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 
 
-@dataclass
-class Part:
-    name: str
-    commands: list[list[str]]
-    passed: int = 0
-    failed: int = 0
-    seconds: float = 0.0
-    environment: dict[str, str] = field(default_factory=dict)
+def parts() -> dict[str, list[list[str]]]:
+    """The commands of each part."""
+    return {
+        "lint": [
+            [str(TOOLS / "ruff"), "check", "-q", "."],
+            [str(TOOLS / "ruff"), "format", "--check", "-q", "."],
+            [str(TOOLS / "clang-format"), "--dry-run", "--Werror", *cpp_files()],
+            [str(TOOLS / "mypy"), "python/demucs_native", "export/demucs_export", "scripts"],
+        ],
+        "cpp": [["ctest", "--preset", "release"]],
+        "python": [[sys.executable, "-m", "pytest", "-q"]],
+    }
 
-    def run(self) -> None:
-        start = time.monotonic()
-        for command in self.commands:
-            print(f"== {self.name}: {' '.join(command[:4])}", flush=True)
-            output = self.stream(command)
-            self.count(output)
-        self.seconds = time.monotonic() - start
 
-    def stream(self, command: list[str]) -> str:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=os.environ | self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+def run(command: list[str]) -> tuple[int, str]:
+    """Shows the command's output while it runs; returns its exit code and that output."""
+    lines = []
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
-        lines = []
         for line in process.stdout:
             print(line, end="", flush=True)
             lines.append(line)
-        self.status = process.wait()
-        return "".join(lines)
-
-    def count(self, output: str) -> None:
-        """Counts tests as pytest and ctest report them; any other command is one check."""
-        passed = [int(n) for n in re.findall(r"(\d+) passed", output)]
-        failed = [int(n) for n in re.findall(r"(\d+) (?:failed|errors?)\b", output)]
-        ctest = re.search(r"(\d+) tests? failed out of (\d+)", output)
-        if ctest:
-            failed, passed = [int(ctest[1])], [int(ctest[2]) - int(ctest[1])]
-        if self.name == "lint" or not (passed or failed):
-            passed, failed = [int(self.status == 0)], [int(self.status != 0)]
-        self.passed += sum(passed)
-        self.failed += max(sum(failed), int(self.status != 0))
+    return process.returncode, "".join(lines)
 
 
-def parts() -> list[Part]:
-    def tool(name: str) -> str:
-        return str(TOOLS / name)
-
-    return [
-        Part(
-            "lint",
-            [
-                [tool("ruff"), "check", "-q", "."],
-                [tool("ruff"), "format", "--check", "-q", "."],
-                [tool("clang-format"), "--dry-run", "--Werror", *cpp_files()],
-                [tool("mypy"), "python/demucs_native", "export/demucs_export", "scripts"],
-            ],
-        ),
-        Part("C++", [["ctest", "--preset", "release", "--progress"]]),
-        Part("Python", [[sys.executable, "-m", "pytest", "-q"]]),
-    ]
+def count(status: int, output: str) -> tuple[int, int]:
+    """Tests passed and failed, from the closing line of ctest or pytest; any other command is one test."""
+    ctest = re.search(r"(\d+) tests? failed out of (\d+)", output)
+    if ctest:
+        failed = int(ctest[1])
+        return int(ctest[2]) - failed, failed
+    closing = re.findall(r"^=*\s*((?:\d+ \w+(?:, )?)+) in [\d.]+s", output, re.MULTILINE)
+    if closing:
+        counts = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", closing[-1])}
+        failed = counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
+        return counts.get("passed", 0), max(failed, int(status != 0))
+    return int(status == 0), int(status != 0)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=[part.name.lower().replace("c++", "cpp") for part in parts()])
+    parser.add_argument("--only", choices=list(parts()))
     only = parser.parse_args().only
-    chosen = [part for part in parts() if only in (None, part.name.lower().replace("c++", "cpp"))]
-    for part in chosen:
-        part.run()
+    summary = []
+    for part, commands in parts().items():
+        if only not in (None, part):
+            continue
+        start, passed, failed = time.monotonic(), 0, 0
+        for command in commands:
+            print(f"== {part}: {Path(command[0]).name} {' '.join(command[1:3])}", flush=True)
+            counts = count(*run(command))
+            passed, failed = passed + counts[0], failed + counts[1]
+        summary.append((part, passed, failed, time.monotonic() - start))
     print("\nSummary")
-    for part in chosen:
-        print(f"  {part.name:8} {part.passed:4} passed {part.failed:3} failed {part.seconds:7.0f} s")
-    failed = sum(part.failed for part in chosen)
-    print(f"{sum(part.passed for part in chosen)} passed, {failed} failed")
-    return 1 if failed else 0
+    for part, passed, failed, seconds in summary:
+        print(f"  {part:8}{passed:5} passed {failed:3} failed {seconds:6.0f} s")
+    failures = sum(failed for _, _, failed, _ in summary)
+    print(f"{sum(passed for _, passed, _, _ in summary)} passed, {failures} failed")
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

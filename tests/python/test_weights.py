@@ -281,7 +281,7 @@ def test_seed_alone_decides_the_weights():
 
 
 def test_every_weight_of_an_untrained_model_counts(small_model):
-    """A change by 0.3 of any one tensor must show in the output by more than the verification allows."""
+    """A change by 0.3 of any one tensor must show at 90 dB; the parity tests ask for 100 dB."""
     generator = torch.Generator().manual_seed(0)
     mix = torch.randn(1, 2, 88200, generator=generator) * 0.2
     with torch.enable_grad():
@@ -291,7 +291,7 @@ def test_every_weight_of_an_untrained_model_counts(small_model):
         names, parameters = zip(*small_model.named_parameters(), strict=True)
         slopes = torch.autograd.grad(number, parameters)
     for name, slope in zip(names, slopes, strict=True):
-        assert 0.3 * slope.norm() / stems.norm() > 1e-4, name
+        assert 0.3 * slope.norm() / stems.norm() > 3e-5, name
 
 
 @pytest.mark.parametrize("segment", [2, 2.0, "2", "4/2"])
