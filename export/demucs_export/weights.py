@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import demucs.pretrained
+import huggingface_hub
 import safetensors
 import torch
 import yaml  # type: ignore[import-untyped]
@@ -35,6 +36,8 @@ _PACKAGE: dict[str, type | tuple[type, ...]] = {
 def official(name: str) -> HTDemucs:
     """The official model or bag of one, from demucs' cache or the network; raises WeightsError."""
     _refuse_before_download(name)
+    # It would warn of each of its retries before we can say what to do instead.
+    huggingface_hub.logging.set_verbosity_error()
     try:
         model = demucs.pretrained.get_model(name)
     # SystemExit: how demucs reports a missing package.
