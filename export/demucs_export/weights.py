@@ -6,6 +6,7 @@ not imported.
 """
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from fractions import Fraction
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import demucs.pretrained
-import huggingface_hub
 import safetensors
 import torch
 import yaml  # type: ignore[import-untyped]
@@ -37,7 +37,7 @@ def official(name: str) -> HTDemucs:
     """The official model or bag of one, from demucs' cache or the network; raises WeightsError."""
     _refuse_before_download(name)
     # It would warn of each of its retries before we can say what to do instead.
-    huggingface_hub.logging.set_verbosity_error()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         model = demucs.pretrained.get_model(name)
     # SystemExit: how demucs reports a missing package.
