@@ -180,6 +180,19 @@ def test_unusable_models_end_with_code_3(cli: Cli, gains_model: Path, song: Path
     assert not (tmp_path / "out").exists()
 
 
+def test_damaged_ort_files_end_with_code_3(cli: Cli, small_export: Report, song: Path, tmp_path: Path) -> None:
+    whole = small_export.ort.read_bytes()
+    torn = bytearray(whole)
+    torn[:20_000] = np.random.default_rng(0).bytes(20_000)
+    for name, content in {"short": whole[: len(whole) // 2], "torn": bytes(torn), "empty": b""}.items():
+        file = tmp_path / f"{name}.ort"
+        file.write_bytes(content)
+        done = cli("-m", file, song, tmp_path / "out")
+        assert done.returncode == 3
+        assert f"{name}.ort" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_missing_onnxruntime_ends_with_code_6(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) -> None:
     for wrong in ("/nowhere/libonnxruntime.so", shutil.which("true")):
         environment = os.environ | {"DEMUCS_ORT_ONNXRUNTIME": str(wrong)}
