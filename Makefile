@@ -1,6 +1,7 @@
 # `make help` lists the targets. All they make lies in .venv, .deps, build, dist, models and demo.
 PYTHON ?= python3
 VENV := .venv/bin
+# Prints the library inside the onnxruntime package, which the programs here load.
 FIND_ONNXRUNTIME := from demucs_native._runtime import onnxruntime_library as find; print(find() or str())
 CLI := build/release/demucs_ort_cli
 WHEEL_STAMP := build/wheel.stamp
@@ -39,8 +40,7 @@ $(WHEEL_STAMP): .venv/ready $(WHEEL_SOURCES)
 build: setup $(WHEEL_STAMP)
 	@cmake --preset release --log-level=WARNING -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
 	  -DDEMUCS_ORT_DEFAULT_ONNXRUNTIME="$$($(VENV)/python -c "$(FIND_ONNXRUNTIME)")" >/dev/null
-	@cmake --build --preset release | grep -vE '^(ninja: no work to do|\[[0-9]+/[0-9]+\])' || true
-	@cmake --build --preset release >/dev/null
+	@cmake --build --preset release -- --quiet
 
 demo: build
 	@$(VENV)/python scripts/demo.py $(if $(SONG),--song "$(SONG)")

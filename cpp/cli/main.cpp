@@ -95,7 +95,9 @@ int separate_all(const Options& options, demucs_ort::Separator& separator, const
                   std::to_string(track.frames) + " frames");
     }
   }
-  return code;
+  // Stopped between two tracks, so that no track could report it.
+  const bool unfinished = report.tracks.size() < options.inputs.size();
+  return unfinished && code == exit_ok ? 128 + interrupt.signal() : code;
 }
 
 int run(const Options& options, const Interrupt& interrupt, Console& console) {
