@@ -245,7 +245,12 @@ def test_interrupted_runs_leave_no_stem(
     out = tmp_path / "out"
     slow = gains_model.with_name("slow.onnx")
     process = subprocess.Popen(
-        [cli_path, "-m", slow, song, out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [cli_path, "-m", slow, song, out],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background job ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     while "10 %" not in process.stderr.readline():
