@@ -64,6 +64,9 @@ const std::uint8_t** planes(const float* const* channels) {
 
 struct AudioReader::Decoder {
   Decoder(const std::filesystem::path& file, int sample_rate, std::size_t channels);
+  ~Decoder() { av_channel_layout_uninit(&resampler_layout); }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
 
   /// Appends the next decoded stretch to `pending`; false at the end of the track.
   bool decode_more();
@@ -88,6 +91,8 @@ struct AudioReader::Decoder {
   int resampler_rate = 0;
   int resampler_format = -1;
   AVChannelLayout resampler_layout = {};
+  std::uint64_t frames_before_change = 0;
+  std::int64_t frames_since_change = 0;
   std::uint64_t produced = 0;  // frames at the model's rate
   bool draining = false;
   bool ended = false;
@@ -101,6 +106,8 @@ AudioReader::Decoder::Decoder(const std::filesystem::path& file, int sample_rate
   std::error_code error;
   if (!std::filesystem::exists(file, error)) fail("there is no such file");
   if (std::filesystem::is_directory(file, error)) fail("it is a folder, not an audio file");
+  if (!std::filesystem::is_regular_file(file, error))
+    fail("it is a pipe or device, and a song is read twice; save it first");
 
   AVDictionary* options = nullptr;
   // Local files only: a playlist inside a file must not make the program fetch anything.
@@ -178,9 +185,13 @@ void AudioReader::Decoder::take_frame() {
   if (changed) {
     convert(nullptr);
     start_resampler(*frame);
+    frames_before_change = found.frames;
+    frames_since_change = 0;
   }
   // Frames after a change of rate count at the rate the file began with, at which the stems are written.
-  found.frames += static_cast<std::uint64_t>(av_rescale(frame->nb_samples, found.rate, frame->sample_rate));
+  frames_since_change += frame->nb_samples;
+  found.frames = frames_before_change +
+                 static_cast<std::uint64_t>(av_rescale(frames_since_change, found.rate, frame->sample_rate));
   convert(frame.get());
 }
 
@@ -417,7 +428,9 @@ void AudioWriter::finish() {
   encoder.check(inject_silence(encoder.resampler.get(), encoder.input_rate, encoder.format.rate));
   encoder.resample(nullptr, 0);
   encoder.encode_pending();
-  if (encoder.written != encoder.format.frames) encoder.check(AVERROR_BUG);
+  // A file that changes its rate on the way can come out a few frames short.
+  encoder.pending.resize(static_cast<std::size_t>(encoder.format.frames - encoder.written) * encoder.frame_bytes);
+  encoder.encode_pending();
   encoder.check(avcodec_send_frame(encoder.codec.get(), nullptr));
   encoder.drain();
   encoder.check(av_write_trailer(encoder.output.get()));

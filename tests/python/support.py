@@ -35,8 +35,8 @@ def write_wav(path: Path, mix: NDArray[np.float32], rate: int = 44_100) -> Path:
     return path
 
 
-def decode(path: Path) -> NDArray[np.float32]:
+def decode(path: Path, *options: str) -> NDArray[np.float32]:
     """The file's samples (2, frames) at its own rate, as `ffmpeg` decodes them."""
-    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:a:0", "-f", "f32le", "-"]
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:a:0", *options, "-f", "f32le", "-"]
     raw = subprocess.run(command, check=True, capture_output=True).stdout
     return np.frombuffer(raw, np.float32).reshape(-1, 2).T

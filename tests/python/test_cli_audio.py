@@ -3,6 +3,7 @@
 The model's two stems are 0.75 and 0.25 of the mix, so their sum tells what the program heard and when.
 """
 
+import os
 import struct
 import subprocess
 from pathlib import Path
@@ -187,6 +188,32 @@ def test_unusable_audio_ends_with_code_4_and_one_sentence(
         assert "channel 1, frame 4321" in sentence
     out = tmp_path / "out"
     assert not out.exists() or list(out.iterdir()) == []
+
+
+def test_pipes_are_refused_instead_of_waited_for(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.wav"
+    os.mkfifo(pipe)
+    done = cli("-m", gains_model, pipe, tmp_path / "out", timeout=20)
+    assert done.returncode == 4
+    assert "pipe" in done.stderr
+
+
+@pytest.mark.parametrize("ending", ["mp3", "aac", "ogg"])
+def test_a_change_of_rate_and_channels_inside_a_file(cli: Cli, gains_model: Path, tmp_path: Path, ending: str) -> None:
+    """Two songs joined byte by byte, as radio recordings are: the second one is mono at 32 kHz."""
+    joined = tmp_path / f"joined.{ending}"
+    for name, rate, channels in (("first", 44_100, 2), ("second", 32_000, 1)):
+        tone = ["-f", "lavfi", "-i", f"sine=frequency=440:duration=8:sample_rate={rate}"]
+        part = tmp_path / f"{name}.{ending}"
+        ffmpeg(*tone, "-ac", channels, part)
+        with joined.open("ab") as file:
+            file.write(part.read_bytes())
+    expected = decode(joined, "-ac", "2")
+    got = heard(cli, gains_model, joined, tmp_path / "out")
+    assert soundfile.info(tmp_path / "out/bass.wav").samplerate == 44_100
+    assert got.shape[1] == pytest.approx(expected.shape[1], abs=300)
+    late = got[0, -5 * 44_100 : -44_100]
+    assert np.abs(np.fft.rfft(late)).argmax() * 44_100 / late.size == pytest.approx(440, abs=1)
 
 
 def test_truncated_audio_gives_what_ffmpeg_still_decodes(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
