@@ -72,11 +72,28 @@ std::vector<fs::path> output_folders(const Options& options) {
   return folders;
 }
 
+/// No stem may take the place of any of the inputs.
+void protect_inputs(const Options& options, const std::vector<fs::path>& folders,
+                    const std::vector<std::string>& stems) {
+  std::set<fs::path> inputs;
+  for (const auto& input : options.inputs) inputs.insert(fs::weakly_canonical(input));
+  for (const auto& folder : folders) {
+    for (const auto& stem : stems) {
+      const fs::path file = folder / (stem + ".wav");
+      if (inputs.count(fs::weakly_canonical(file)) > 0) {
+        throw Failure(exit_usage, "the stem '" + file.string() +
+                                      "' would overwrite an input of that name; choose another output folder");
+      }
+    }
+  }
+}
+
 /// Separates all inputs, going on after a bad one; returns the first failure's exit code.
 int separate_all(const Options& options, demucs_ort::Separator& separator, const Interrupt& interrupt, Console& console,
                  RunReport& report) {
   int code = exit_ok;
   const auto folders = output_folders(options);
+  protect_inputs(options, folders, separator.stems());
   for (std::size_t i = 0; i < options.inputs.size() && interrupt.signal() == 0; ++i) {
     TrackResult track;
     std::string error;

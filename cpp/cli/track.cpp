@@ -81,23 +81,12 @@ class StemFiles {
   std::vector<std::unique_ptr<AudioWriter>> writers_;
 };
 
-void refuse_to_overwrite_input(const fs::path& input, const fs::path& folder, const std::vector<std::string>& names) {
-  for (const auto& name : names) {
-    std::error_code ignored;
-    if (fs::equivalent(input, folder / (name + ".wav"), ignored)) {
-      throw Failure(exit_usage, "the stem '" + name + "' would overwrite the input '" + input.string() +
-                                    "'; choose another output folder");
-    }
-  }
-}
-
 }  // namespace
 
 TrackResult separate_track(demucs_ort::Separator& separator, const fs::path& input, const fs::path& folder,
                            SampleFormat format, Console& console, const demucs_ort::CancelToken& cancel) {
   const auto begin = std::chrono::steady_clock::now();
   const auto& model = separator.model().info();
-  refuse_to_overwrite_input(input, folder, separator.stems());
   AudioReader reader(input, model.sample_rate, model.channels);
   StemFiles files(folder, separator.stems());
   console.begin(input.filename().string());

@@ -97,12 +97,18 @@ def test_two_inputs_of_one_name_are_refused(cli: Cli, gains_model: Path, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_never_overwrites_its_input(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+def test_never_overwrites_an_input(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
     song = write_wav(tmp_path / "bass.wav", music(1000))
-    before = song.read_bytes()
-    done = cli("-m", gains_model, song, tmp_path)
-    assert done.returncode == 2
-    assert song.read_bytes() == before
+    (tmp_path / "bass").mkdir()
+    other = write_wav(tmp_path / "bass/drums.wav", music(2000))
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path)
+    before = song.read_bytes(), other.read_bytes()
+    for arguments in ((song, tmp_path), (song, link), (song, other, tmp_path)):
+        done = cli("-m", gains_model, *arguments)
+        assert done.returncode == 2
+        assert "would overwrite an input" in done.stderr
+    assert (song.read_bytes(), other.read_bytes()) == before
 
 
 def test_json_report(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) -> None:
