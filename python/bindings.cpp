@@ -131,7 +131,7 @@ void run_watched(const py::object& progress, const Work& work) {
 
 std::string shape_text(const py::array& array) { return py::str(array.attr("shape")).cast<std::string>(); }
 
-/// `mix` as float32 [axes...]; only rows whose samples do not lie side by side are copied.
+/// `mix` as a float32 array with so many axes, not copied.
 Array checked_mix(const MixArgument& mix, py::ssize_t axes, const std::string& wanted) {
   if (!py::isinstance<py::array>(mix)) throw py::type_error("mix must be a numpy array, " + wanted);
   const auto array = py::cast<py::array>(mix);
@@ -153,6 +153,7 @@ std::vector<Sample*> row_pointers(Sample* first, const Array& array) {
   return rows;
 }
 
+/// The same array if the samples of each row lie side by side, else a copy.
 Array contiguous_rows(const Array& array) {
   const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
   if (aligned && array.strides(1) == py::ssize_t{sizeof(float)}) return array;

@@ -113,6 +113,7 @@ def main() -> None:
     else:
         print("Quality  none: the official weights could not be downloaded, so these stems are not a separation.")
         print("         They equal what PyTorch computes from the same weights (checked at export, SNR above 80 dB).")
+        print(f"         To try again, delete {model}.")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
       {"16", SampleFormat::int16}, {"24", SampleFormat::int24}, {"32f", SampleFormat::float32}};
   std::string bit_depth = "32f";
   app.add_option("--bit-depth", bit_depth, "Sample format of the stems: 16, 24 or 32f (float)")
-      ->check(CLI::IsMember({"16", "24", "32f"}))
+      ->check(CLI::IsMember(formats))
       ->capture_default_str();
   app.add_option("--json", options.json, "Write timings, memory use and model facts to FILE")->option_text("FILE");
   app.add_option("--info", options.info, "Print what a model file says of itself, and stop")->option_text("MODEL");

@@ -18,6 +18,8 @@
 namespace demucs_ort {
 namespace {
 
+constexpr unsigned max_threads = 1024;  // ONNX Runtime takes a signed number and starts them all
+
 /// Gives the C++ wrappers of ONNX Runtime their function table; returns the library's version.
 std::string connect_runtime([[maybe_unused]] const std::filesystem::path& library) {
 #ifdef DEMUCS_ORT_LINK_ONNXRUNTIME
@@ -96,6 +98,9 @@ std::unique_ptr<Impl> load_with(const ModelOptions& options, const std::string& 
   if (options.provider != "cpu") {
     throw Error(Status::invalid_argument,
                 "the provider '" + options.provider + "' is not supported; this version computes on 'cpu'");
+  }
+  if (options.threads > max_threads) {
+    throw Error(Status::invalid_argument, "at most " + std::to_string(max_threads) + " threads are supported");
   }
   // Before there are any Ort objects: even empty ones call into the function table when they go.
   const std::string runtime_version = connect_runtime(options.onnxruntime_library);

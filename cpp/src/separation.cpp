@@ -11,6 +11,8 @@
 namespace demucs_ort {
 namespace {
 
+constexpr unsigned max_shifts = 1000;  // far beyond use; keeps a mistyped number from filling the memory
+
 [[noreturn]] void bad_option(const std::string& message) { throw Error(Status::invalid_argument, message); }
 
 std::size_t source_index(const ModelInfo& info, const std::string& stem) {
@@ -48,6 +50,7 @@ std::vector<std::size_t> choose_leads(const ModelInfo& info, const SeparatorOpti
   std::vector<std::size_t> offsets = options.shift_offsets;
   if (offsets.empty()) {
     if (options.shifts == 0) return {0};
+    if (options.shifts > max_shifts) bad_option("at most " + std::to_string(max_shifts) + " shifts are supported");
     offsets = draw_shift_offsets(options.seed, options.shifts, limit);
   } else if (options.shifts != 0 && options.shifts != offsets.size()) {
     bad_option("shifts and the number of shift_offsets differ; give one of them");

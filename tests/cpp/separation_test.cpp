@@ -233,6 +233,7 @@ TEST(Separation, RefusesOptionsOutOfRange) {
   EXPECT_EQ(status([](auto& o) { o.stems = {"bass", "bass"}; }), Status::invalid_argument);
   EXPECT_EQ(status([](auto& o) { o.two_stems = "piano"; }), Status::invalid_argument);
   EXPECT_EQ(status([](auto& o) { o.two_stems = "bass", o.stems = {"bass"}; }), Status::invalid_argument);
+  EXPECT_EQ(status([](auto& o) { o.shifts = 4'000'000'000U; }), Status::invalid_argument);
   EXPECT_EQ(status([](auto& o) { o.shift_offsets = {101}; }), Status::invalid_argument);
   EXPECT_EQ(status([](auto& o) { o.shift_offsets = {1, 2}, o.shifts = 3; }), Status::invalid_argument);
 }

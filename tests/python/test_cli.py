@@ -163,6 +163,8 @@ def test_same_seed_same_stems(cli: Cli, small_export: Report, tmp_path: Path) ->
         ("-m", "MODEL", "--overlap", "1", "SONG", "OUT"),
         ("-m", "MODEL", "--bit-depth", "12", "SONG", "OUT"),
         ("-m", "MODEL", "--threads", "many", "SONG", "OUT"),
+        ("-m", "MODEL", "--threads", "4294967295", "SONG", "OUT"),
+        ("-m", "MODEL", "--shifts", "4000000000", "SONG", "OUT"),
         ("-m", "MODEL", "--stems", "bass", "--two-stems", "bass", "SONG", "OUT"),
         ("-m", "MODEL", "--frobnicate", "SONG", "OUT"),
     ],

@@ -27,7 +27,7 @@ struct ModelInfo {
 struct ModelOptions {
   /// Execution provider. This version knows "cpu".
   std::string provider = "cpu";
-  /// Threads used inside one inference; 0: one per physical core.
+  /// Threads used inside one inference, at most 1024; 0: one per physical core.
   unsigned threads = 0;
   /// The ONNX Runtime shared library to load (1.21 or later). Empty: the environment variable
   /// DEMUCS_ORT_ONNXRUNTIME, then the path set at build time, then the system's loader. The variable wins over this
@@ -39,7 +39,7 @@ struct ModelOptions {
 class DEMUCS_ORT_EXPORT Model {
  public:
   /// Loads and validates an .onnx or .ort file. Blocks (about half a second for htdemucs).
-  /// Throws `Error`: bad_model, invalid_argument (provider), runtime_missing.
+  /// Throws `Error`: bad_model, invalid_argument (provider, threads), runtime_missing.
   static std::shared_ptr<const Model> load(const std::filesystem::path& file, const ModelOptions& options = {});
 
   /// The same from memory. The bytes are copied as far as they are needed; they may be freed after the call.

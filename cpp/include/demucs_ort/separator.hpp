@@ -18,7 +18,7 @@ struct SeparatorOptions {
   /// Share of a segment that the next one covers again, in [0, 1).
   double overlap = 0.25;
   /// Extra quality for time: average this many passes over the track, each shifted by up to half a second.
-  /// 0: one unshifted pass.
+  /// 0: one unshifted pass. At most 1000.
   unsigned shifts = 0;
   /// Draws the shift offsets: the values of `numpy.random.RandomState(seed).randint(0, sample_rate // 2 + 1, shifts)`.
   std::uint32_t seed = 0;
