@@ -9,6 +9,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TOOLS = Path(sys.executable).parent
+PACKAGES = [
+    "python/demucs_native",
+    "export/demucs_export",
+    "songs/demucs_songs",
+    "training/demucs_training",
+    "benchmarks/demucs_bench",
+]
 
 
 def cpp_files() -> list[str]:
@@ -23,7 +30,7 @@ def parts() -> dict[str, list[list[str]]]:
             [str(TOOLS / "ruff"), "check", "-q", "."],
             [str(TOOLS / "ruff"), "format", "--check", "-q", "."],
             [str(TOOLS / "clang-format"), "--dry-run", "--Werror", *cpp_files()],
-            [str(TOOLS / "mypy"), "python/demucs_native", "export/demucs_export", "scripts"],
+            [str(TOOLS / "mypy"), *PACKAGES, "scripts"],
         ],
         "cpp": [["ctest", "--preset", "release"]],
         "python": [[sys.executable, "-m", "pytest", "-q"]],
