@@ -1,0 +1,1 @@
+"""Trains the demo model: a small stock HTDemucs on synthesised songs."""
