@@ -40,3 +40,9 @@ def decode(path: Path, *options: str) -> NDArray[np.float32]:
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:a:0", *options, "-f", "f32le", "-"]
     raw = subprocess.run(command, check=True, capture_output=True).stdout
     return np.frombuffer(raw, np.float32).reshape(-1, 2).T
+
+
+def read_stems(folder: Path) -> dict[str, NDArray[np.float32]]:
+    """All stems the program wrote into the folder, (2, frames) by name."""
+    sounds = {file.stem: soundfile.read(file, dtype="float32")[0] for file in folder.glob("*.wav")}
+    return {name: np.ascontiguousarray(sound.T) for name, sound in sounds.items()}

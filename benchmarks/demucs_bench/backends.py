@@ -1,0 +1,113 @@
+"""The three ways to run a model, behind one interface."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import soundfile
+from demucs_songs import RATE
+
+from .models import ModelChoice
+from .scores import Audio
+
+NAMES = {"pytorch": "PyTorch", "cpp": "C++ program", "python": "Python module"}
+"""Backends by the name in files, with the one in tables."""
+
+
+class BackendError(Exception):
+    """A backend cannot run, or failed on a track; the text says why."""
+
+
+class Backend(Protocol):
+    """A loaded model; `separate` returns the stems and the seconds it took, without loading and file access
+    where it can be told apart."""
+
+    def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]: ...
+
+
+class PyTorch:
+    """Stock demucs, as `demucs.api.Separator.separate_tensor` runs it with shifts=0."""
+
+    def __init__(self, model: ModelChoice, threads: int) -> None:
+        import torch
+
+        if threads:
+            torch.set_num_threads(threads)
+        self._model = model.pytorch
+
+    def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
+        import torch
+        from demucs.apply import apply_model
+
+        start = time.perf_counter()
+        mix = torch.from_numpy(mixture)
+        mono = mix.mean(0)
+        centre, scale = mono.mean(), mono.std() + 1e-8
+        with torch.no_grad():
+            stems = apply_model(self._model, ((mix - centre) / scale)[None], shifts=0, split=True, overlap=0.25)[0]
+        stems = stems * scale + centre
+        seconds = time.perf_counter() - start
+        return {name: stem.numpy() for name, stem in zip(self._model.sources, stems, strict=True)}, seconds
+
+
+class Python:
+    """demucs_native."""
+
+    def __init__(self, model: ModelChoice, threads: int) -> None:
+        import demucs_native
+
+        self._model = demucs_native.Model(model.file, threads=threads)
+
+    def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
+        start = time.perf_counter()
+        stems = self._model.separate(mixture)
+        return stems, time.perf_counter() - start
+
+
+class Program:
+    """demucs_ort_cli, started for every track."""
+
+    def __init__(self, model: ModelChoice, threads: int, program: Path | None = None) -> None:
+        self._model, self._threads = model, threads
+        self._program = program or find_program()
+        self.report: dict[str, Any] = {}  # what the program said of its last run
+
+    def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
+        with tempfile.TemporaryDirectory() as folder:
+            song, report = Path(folder) / "song.wav", Path(folder) / "report.json"
+            soundfile.write(song, mixture.T, RATE, subtype="FLOAT")
+            options = ["-q", "-m", self._model.file, "--threads", self._threads, "--json", report]
+            command = [str(part) for part in (self._program, *options, song, folder)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise BackendError(f"exit code {done.returncode}: {done.stderr.strip()}")
+            self.report = json.loads(report.read_text())
+            track = self.report["tracks"][0]
+            stems = {Path(file).stem: _read(file) for file in track["stems"]}
+        return stems, float(track["run_seconds"])
+
+
+def find_program() -> Path:
+    """demucs_ort_cli of this checkout's build, or on the PATH; raises BackendError."""
+    built = Path.cwd() / "build/release/demucs_ort_cli"
+    found = built if built.exists() else shutil.which("demucs_ort_cli")
+    if found is None:
+        raise BackendError("demucs_ort_cli is neither in build/release nor on the PATH: build it, or leave out cpp")
+    return Path(found)
+
+
+def load(name: str, model: ModelChoice, threads: int) -> Backend:
+    kinds: Mapping[str, type[PyTorch] | type[Program] | type[Python]]
+    kinds = {"pytorch": PyTorch, "cpp": Program, "python": Python}
+    return kinds[name](model, threads)
+
+
+def _read(file: str) -> Audio:
+    samples, _ = soundfile.read(file, dtype="float32")
+    return np.ascontiguousarray(samples.T)

@@ -1,0 +1,139 @@
+"""`demucs-bench`: quality and speed of PyTorch, the program and the Python module."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .models import ModelChoice
+    from .results import Results
+    from .tracks import Track
+
+_BACKENDS = ("pytorch", "cpp", "python")
+_MODEL_HELP = (
+    "demo (comes with demucs_native), full (htdemucs' size, untrained, for speed), or FILE.onnx[@WEIGHTS] with WEIGHTS "
+    "an official name, a checkpoint or untrained:SEED; may be repeated; without WEIGHTS PyTorch is left out"
+)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="demucs-bench", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    quality = commands.add_parser("quality", help="SI-SDR a stem, and SNR of each backend against PyTorch")
+    speed = commands.add_parser("speed", help="load, first-segment, steady and track time, and peak memory")
+    for command, model in ((quality, "demo"), (speed, "full")):
+        add = command.add_argument
+        add("--model", action="append", help=f"{_MODEL_HELP} (default {model})")
+        add("--backends", default=",".join(_BACKENDS), help=f"which of {','.join(_BACKENDS)} (default all)")
+        add("--threads", type=int, default=0, help="threads of every backend (default 0: each one's own default)")
+        add("--results", type=Path, default=Path("benchmark_results"), help="where time-stamped folders go")
+        add("--resume", type=Path, metavar="FOLDER", help="go on with an interrupted run of the same settings")
+        add("--cache", type=Path, default=Path("build/bench"), help="where songs and models are kept between runs")
+        command.set_defaults(default_model=model)
+    add = quality.add_argument
+    add("--musdb-root", type=Path, help="a MUSDB18-HQ or MUSDB18 folder (default: synthesised held-out songs)")
+    add("--palette", choices=["studio", "foreign"], default="studio", help="sound sources of the synthesised songs")
+    add("--seconds", type=float, default=24.0, help="length of the synthesised songs (default 24)")
+    add("--limit", type=int, metavar="N", help="measure only the first N tracks (default: all, or 32 synthesised)")
+    add = speed.add_argument
+    add("--rounds", type=int, default=3, help="how often every backend is measured, in turns (default 3)")
+    add("--segments", type=int, default=5, help="segments of the steady time (default 5)")
+    add("--seconds", type=float, default=60.0, help="length of the track (default 60)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line: 0 measured, 1 could not measure, 2 wrong usage, 4 measured but for failed tracks."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    backends = options.backends.split(",")
+    numbers = [options.threads + 1, options.seconds, getattr(options, "limit", None) or 1]
+    numbers += [getattr(options, name, 1) for name in ("rounds", "segments")]
+    if not set(backends) <= set(_BACKENDS) or len(set(backends)) != len(backends):
+        parser.error(f"--backends takes distinct names out of {', '.join(_BACKENDS)}")
+    if min(numbers) < 1:
+        parser.error("all numbers must be at least 1, --threads at least 0")
+    try:
+        return _run(options, [name for name in _BACKENDS if name in backends])
+    except ModuleNotFoundError as error:
+        return _fail(f"the package {error.name!r} is missing: pip install 'demucs-ort[bench]'")
+    except KeyboardInterrupt:
+        return _fail("interrupted; --resume FOLDER goes on", 130)
+
+
+def _run(options: argparse.Namespace, backends: Sequence[str]) -> int:
+    import demucs_native
+    from demucs_export import ExportError
+    from demucs_songs import MissingInstrument
+
+    from .backends import BackendError
+    from .models import ModelError, choose
+    from .results import ResultError, Results, new_folder
+    from .tracks import DatasetError
+
+    try:
+        models = [choose(text, options.cache) for text in options.model or [options.default_model]]
+        settings = _settings(options, models)
+        folder = options.resume or new_folder(options.results, options.command)
+        results = Results(folder, settings, backends)
+        if options.command == "quality":
+            return _quality(options, models, results)
+        return _speed(options, models, results)
+    except (ModelError, BackendError, DatasetError, ResultError, ExportError, MissingInstrument, OSError) as error:
+        return _fail(str(error))
+    except demucs_native.Error as error:
+        return _fail(str(error))
+
+
+def _settings(options: argparse.Namespace, models: "Sequence[ModelChoice]") -> dict[str, Any]:
+    """What must be the same for a run to be gone on with."""
+    ignored = ("results", "resume", "cache", "backends", "default_model", "model")
+    chosen = {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()}
+    described = [f"{model.file.name}@{model.weights}" for model in models]
+    return {**{key: value for key, value in chosen.items() if key not in ignored}, "models": described}
+
+
+def _tracks(options: argparse.Namespace) -> "list[Track]":
+    from .tracks import musdb, synthesised
+
+    if options.musdb_root is None:
+        return synthesised(options.limit or 32, options.seconds, options.palette, options.cache / "songs")
+    return musdb(options.musdb_root)[: options.limit]
+
+
+def _quality(options: argparse.Namespace, models: "Sequence[ModelChoice]", results: "Results") -> int:
+    from . import quality, report
+
+    quality.measure(results, models, _tracks(options), options.threads)
+    summaries = {name: quality.summarise(rows) for name, rows in results.rows.items() if rows}
+    return _finish(results, "quality", summaries, report.quality_table(summaries), report.quality_plot)
+
+
+def _speed(options: argparse.Namespace, models: "Sequence[ModelChoice]", results: "Results") -> int:
+    from . import report, speed
+
+    speed.measure(results, models, threads=options.threads, rounds=options.rounds, segments=options.segments,
+                  seconds=options.seconds)  # fmt: skip
+    summaries = {name: speed.summarise(rows) for name, rows in results.rows.items() if rows}
+    return _finish(results, "speed", summaries, report.speed_table(summaries), report.speed_plot)
+
+
+def _finish(results: "Results", name: str, summaries: Any, table: str, plot: Any) -> int:
+    from . import report
+
+    report.write(results.folder, name, table)
+    plot(summaries, results.folder / f"{name}.png")
+    print(f"{table}\n\nin {results.folder}: {name}.md, {name}.png and one benchmark_results_*.json a backend")
+    rows = [row for found in results.rows.values() for row in found]
+    return 4 if any(row["status"] != "ok" for row in rows) else 0
+
+
+def _fail(message: str, code: int = 1) -> int:
+    print(f"demucs-bench: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The models to measure: an exported file, and the weights it was made of for PyTorch to run."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from demucs.htdemucs import HTDemucs
+
+
+class ModelError(Exception):
+    """A model cannot be measured; the text says why."""
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """`file`: the exported model. `weights`: an official name, a checkpoint file, or untrained:SEED."""
+
+    file: Path
+    weights: str | None
+
+    @property
+    def name(self) -> str:
+        return self.file.stem
+
+    @cached_property
+    def pytorch(self) -> "HTDemucs":
+        """The stock model; raises ModelError unless its weights are those of the file."""
+        import demucs_export
+        import demucs_native
+        from demucs_export import metadata
+
+        assert self.weights is not None
+        kind, _, seed = self.weights.partition(":")
+        if kind == "untrained" and seed.isdecimal():
+            model = demucs_export.untrained(int(seed))
+        elif Path(self.weights).suffix:
+            model = demucs_export.checkpoint(Path(self.weights))
+        else:
+            model = demucs_export.named(self.weights)
+        if metadata.weights_sha256(model.state_dict()) != demucs_native.Model(self.file).weights_sha256:
+            raise ModelError(f"{self.file} was not made of the weights {self.weights}: PyTorch would run another model")
+        return model
+
+
+def choose(text: str, cache: Path) -> ModelChoice:
+    """`demo`, `full`, or FILE[@WEIGHTS]; raises ModelError.
+
+    `demo` is the model that comes with demucs_native. `full` has the size of htdemucs and
+    untrained weights, for speed; it is exported below `cache` on first use.
+    """
+    if text == "demo":
+        import demucs_native
+
+        return ModelChoice(demucs_native.demo_model_file(), "htdemucs_demo")
+    if text == "full":
+        return _full_size(cache / "models")
+    name, _, weights = text.partition("@")
+    if not Path(name).is_file():
+        raise ModelError(f"there is no model {name}: give demo, full, or FILE.onnx[@WEIGHTS]")
+    return ModelChoice(Path(name).resolve(), weights or None)
+
+
+def _full_size(folder: Path) -> ModelChoice:
+    import demucs_export
+
+    file = folder / "htdemucs_untrained.onnx"
+    if not file.exists():
+        print("exporting a model of the full size, once", flush=True)
+        demucs_export.export(demucs_export.untrained(0), folder, name=file.stem, trained=False)
+    return ModelChoice(file, "untrained:0")

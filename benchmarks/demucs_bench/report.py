@@ -1,0 +1,133 @@
+"""Tables and plots of finished results."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from .backends import NAMES
+from .results import write_aside
+
+Summaries = Mapping[str, Mapping[str, Any]]
+"""By backend, then by model, what `summarise` made."""
+
+
+def quality_table(summaries: Summaries) -> str:
+    """Markdown: SI-SDR mean and median, improvement over the mixture, and closeness to PyTorch."""
+    stems = _stems(summaries)
+    lines = [_line(["model", "backend", "SI-SDR, dB", *stems, "all"]), _line(["---"] * 3 + ["---:"] * (len(stems) + 1))]
+    notes = []
+    for backend, models in summaries.items():
+        for model, summary in models.items():
+            notes += [f"{model}, {NAMES[backend]}: {track} failed" for track in summary["failed"]]
+            if not summary["tracks"]:
+                continue
+            found = summary["stems"]
+            rows: list[tuple[str, str, str]] = [("mean", "si_sdr", "mean"), ("median", "si_sdr", "median")]
+            rows.append(("gain over the mix, mean", "improvement", "mean"))
+            for label, key, average in rows:
+                values = [found.get(stem, {}).get(key, {}).get(average) for stem in stems]
+                numbers = [value for value in values if value is not None]
+                values.append(sum(numbers) / len(numbers) if numbers else None)
+                lines.append(_line([model, NAMES[backend], label, *(_decibels(value, 3) for value in values)]))
+            lowest = [found.get(stem, {}).get("snr_to_pytorch", {}).get("lowest") for stem in stems]
+            if backend != "pytorch" and any(value is not None for value in lowest):
+                cells = [_decibels(value, 1) for value in (*lowest, None)]
+                lines.append(_line([model, NAMES[backend], "SNR to PyTorch, lowest", *cells]))
+    counts = sorted({summary["tracks"] for models in summaries.values() for summary in models.values()})
+    notes.append(f"{' or '.join(map(str, counts))} tracks; a failed track is in no figure.")
+    return "\n".join([*lines, "", *notes])
+
+
+def speed_table(summaries: Summaries) -> str:
+    """Markdown: medians over the rounds with their spread, and the ratio to PyTorch in the same run."""
+    head = ["model", "backend", "load, s", "first segment, s", "segment, s", "track, s", "real-time factor",
+            "PyTorch / this, track", "peak memory, MB"]  # fmt: skip
+    lines, notes = [_line(head), _line(["---"] * 2 + ["---:"] * (len(head) - 2))], []
+    for backend, models in summaries.items():
+        for model, summary in models.items():
+            notes += [f"{model}, {NAMES[backend]}: {round_} failed" for round_ in summary["failed"]]
+            if not summary["rounds"]:
+                continue
+            track = summary["track_seconds"]["median"]
+            base = summaries.get("pytorch", {}).get(model, {}).get("track_seconds", {}).get("median")
+            cells = [_spread(summary[key]) for key in ("load_seconds", "first_segment_seconds", "segment_seconds")]
+            cells += [_spread(summary["track_seconds"]), f"{track / summary['audio_seconds']:.3f}"]
+            cells += [f"{base / track:.2f}" if base else "-", f"{summary['peak_memory_bytes']['median'] / 1e6:.0f}"]
+            lines.append(_line([model, NAMES[backend], *cells]))
+            facts = f"{summary['rounds']} rounds, {summary['audio_seconds']:g} s of audio"
+            notes.append(f"{model}, {NAMES[backend]}: {facts}, {summary['threads'] or 'default'} threads")
+    return "\n".join([*lines, "", *notes])
+
+
+def quality_plot(summaries: Summaries, file: Path) -> None:
+    """Mean SI-SDR a stem, one bar a backend, one panel a model."""
+    stems = [*_stems(summaries), "all"]
+
+    def draw(axes: Axes, model: str) -> None:
+        for place, (backend, models) in enumerate(summaries.items()):
+            if model in models and models[model]["tracks"]:
+                found = models[model]["stems"]
+                heights = [found.get(stem, {}).get("si_sdr", {}).get("mean", 0.0) for stem in stems[:-1]]
+                heights.append(models[model]["mean_si_sdr"])
+                width = 0.8 / len(summaries)
+                axes.bar([x + place * width for x in range(len(stems))], heights, width, label=NAMES[backend])
+        axes.set_xticks([x + 0.4 - 0.4 / len(summaries) for x in range(len(stems))], stems)
+        axes.set_ylabel("mean SI-SDR, dB")
+
+    _draw(summaries, file, draw)
+
+
+def speed_plot(summaries: Summaries, file: Path) -> None:
+    """Time of a track against its length, one bar a backend, one panel a model."""
+
+    def draw(axes: Axes, model: str) -> None:
+        for place, (backend, models) in enumerate(summaries.items()):
+            if model in models and models[model]["rounds"]:
+                track, audio = models[model]["track_seconds"], models[model]["audio_seconds"]
+                middle = track["median"] / audio
+                error = [[middle - track["least"] / audio], [track["greatest"] / audio - middle]]
+                axes.bar([place], [middle], 0.6, yerr=error, capsize=4, label=NAMES[backend])
+        axes.set_xticks([])
+        axes.set_ylabel("time / length of the track")
+
+    _draw(summaries, file, draw)
+
+
+def write(folder: Path, name: str, table: str) -> None:
+    write_aside(folder / f"{name}.md", table)
+
+
+def _draw(summaries: Summaries, file: Path, draw: Any) -> None:
+    models = list(dict.fromkeys(model for found in summaries.values() for model in found))
+    figure, panels = plt.subplots(1, len(models), figsize=(1.5 + 4.5 * len(models), 3.6), squeeze=False)
+    for axes, model in zip(panels[0], models, strict=True):
+        draw(axes, model)
+        axes.set_title(model)
+        axes.legend(fontsize="small")
+        axes.grid(axis="y", alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
+
+
+def _stems(summaries: Summaries) -> list[str]:
+    found = (summary.get("stems", {}) for models in summaries.values() for summary in models.values())
+    return list(dict.fromkeys(stem for stems in found for stem in stems))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _decibels(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _spread(figure: Mapping[str, float]) -> str:
+    return f"{figure['median']:.2f} ({figure['least']:.2f}-{figure['greatest']:.2f})"

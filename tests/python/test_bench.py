@@ -1,0 +1,206 @@
+"""The benchmark command: right figures, nothing skipped silently, resumable, both layouts of MUSDB18."""
+
+import json
+import math
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from demucs_bench import quality, report, speed
+from demucs_bench.cli import main
+from demucs_bench.models import ModelError, choose
+from demucs_bench.results import ResultError, Results
+from demucs_bench.scores import si_sdr, snr
+from demucs_bench.tracks import musdb
+from demucs_export import Report
+from demucs_songs import STEMS
+from demucs_songs.files import ensure
+from support import ROOT, music
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two songs in MUSDB18-HQ's layout."""
+    root = tmp_path_factory.mktemp("musdb")
+    for seed in (1_000_060, 1_000_061):
+        ensure(seed, 3.0, "studio", root / "test")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def bench(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def results_in(folder: Path) -> dict[str, dict[str, Any]]:
+    files = sorted(folder.glob("benchmark_results_*.json"))
+    return {file.stem.removeprefix("benchmark_results_"): json.loads(file.read_text()) for file in files}
+
+
+def test_si_sdr_is_blind_to_gain_and_snr_is_not() -> None:
+    truth = music(44_100)
+    noise = np.random.default_rng(0).standard_normal(truth.shape).astype(np.float32)
+    noise -= truth * float((noise * truth).sum() / (truth * truth).sum())  # orthogonal: the ratio is known
+    noise *= math.sqrt(float((truth**2).sum() / (noise**2).sum()) / 100)
+    assert si_sdr(truth + noise, truth) == pytest.approx(20.0, abs=1e-3)
+    assert si_sdr(3 * (truth + noise), truth) == pytest.approx(20.0, abs=1e-3)
+    assert snr(truth + noise, truth) == pytest.approx(20.0, abs=1e-3)
+    assert snr(3 * truth, truth) == pytest.approx(-6.02, abs=0.01)
+    assert snr(truth, truth) == math.inf
+    assert si_sdr(truth, np.zeros_like(truth)) is None
+
+
+def test_quality_run_on_musdb_compares_all_backends(dataset: Path, tmp_path: Path) -> None:
+    assert bench("quality", "--musdb-root", dataset, "--results", tmp_path) == 0
+    (folder,) = tmp_path.iterdir()
+    found = results_in(folder)
+    assert list(found) == ["cpp", "python", "pytorch"]
+    for backend, content in found.items():
+        summary = content["summary"]["htdemucs_demo"]
+        assert summary["tracks"] == 2 and summary["failed"] == []
+        assert content["system"]["packages"]["demucs"] == "4.1.0"
+        for stem in STEMS:
+            figures = summary["stems"][stem]
+            reference = found["pytorch"]["summary"]["htdemucs_demo"]["stems"][stem]
+            assert figures["si_sdr"]["mean"] == pytest.approx(reference["si_sdr"]["mean"], abs=0.01)
+            rows = [row["stems"][stem]["si_sdr"] for row in content["rows"]]
+            sounding = [value for value in rows if value is not None]
+            assert figures["si_sdr"]["mean"] == pytest.approx(np.mean(sounding))
+            assert figures["si_sdr"]["median"] == pytest.approx(np.median(sounding))
+            if backend != "pytorch":
+                assert figures["snr_to_pytorch"]["lowest"] > 80
+    table = (folder / "quality.md").read_text()
+    assert "C++ program" in table and "2 tracks" in table
+    assert (folder / "quality.png").stat().st_size > 5000
+
+
+def test_failed_tracks_are_named_and_in_no_figure(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "musdb"
+    shutil.copytree(dataset, broken)
+    bad = sorted((broken / "test").iterdir())[0]
+    (bad / "bass.wav").write_bytes(b"not audio")
+    results = tmp_path / "results"
+    assert bench("quality", "--musdb-root", broken, "--results", results, "--backends", "python") == 4
+    (folder,) = results.iterdir()
+    summary = results_in(folder)["python"]["summary"]["htdemucs_demo"]
+    assert summary["tracks"] == 1
+    assert summary["failed"] == [bad.name]
+    assert f"{bad.name} failed" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_goes_on_where_it_was(dataset: Path, tmp_path: Path) -> None:
+    arguments = ["quality", "--musdb-root", dataset, "--backends", "python"]
+    assert bench(*arguments, "--results", tmp_path) == 0
+    (folder,) = tmp_path.iterdir()
+    file = folder / "benchmark_results_python.json"
+    content = json.loads(file.read_text())
+    kept = content["rows"][0]
+    kept["seconds"] = 1234.5
+    content["rows"] = [kept]
+    file.write_text(json.dumps(content))
+    assert bench(*arguments, "--resume", folder) == 0
+    rows = json.loads(file.read_text())["rows"]
+    assert [row["track"] for row in rows] == [track.name for track in musdb(dataset)]
+    assert rows[0]["seconds"] == 1234.5  # not measured again
+    assert bench(*arguments, "--resume", folder, "--limit", "1") == 1  # other settings
+
+
+def test_compressed_musdb_is_read_from_its_stem_files(dataset: Path, tmp_path: Path) -> None:
+    song = musdb(dataset)[0]
+    (tmp_path / "test").mkdir()
+    inputs = [part for name in ("mixture", *STEMS) for part in ("-i", str(song.path / f"{name}.wav"))]
+    maps = [part for index in range(5) for part in ("-map", str(index))]
+    file = tmp_path / "test" / "A - Song.stem.mp4"
+    command = ["ffmpeg", "-v", "error", *inputs, *maps, "-c:a", "alac", str(file)]
+    subprocess.run(command, check=True)
+    (track,) = musdb(tmp_path)
+    assert track.name == "A - Song"
+    ours, theirs = track.read(), song.read()
+    np.testing.assert_allclose(ours.mixture, theirs.mixture, atol=1e-4)
+    for stem in STEMS:
+        np.testing.assert_allclose(ours.stems[stem], theirs.stems[stem], atol=1e-4)
+
+
+def test_speed_run_measures_every_backend_apart(small_export: Report, tmp_path: Path) -> None:
+    """An untrained model without weights for PyTorch: only ours run."""
+    arguments = ["--model", small_export.onnx, "--rounds", 1, "--segments", 1, "--seconds", 3]
+    assert bench("speed", *arguments, "--results", tmp_path) == 0
+    (folder,) = tmp_path.iterdir()
+    found = results_in(folder)
+    assert list(found) == ["cpp", "python"]
+    for content in found.values():
+        (row,) = content["rows"]
+        assert all(row[figure] > 0 for figure in speed.FIGURES)
+        assert row["peak_memory_bytes"] > 20e6
+    assert (folder / "speed.png").exists()
+
+
+def test_speed_table_gives_the_ratio_to_pytorch() -> None:
+    def rows(track: float) -> list[dict[str, Any]]:
+        figures = dict.fromkeys(speed.FIGURES, track)
+        facts = {"model": "m", "status": "ok", "audio_seconds": 60.0, "threads": 2}
+        return [{**facts, "track": f"round {i}", **figures, "track_seconds": track + i} for i in range(3)]
+
+    summaries = {"pytorch": speed.summarise(rows(39.0)), "cpp": speed.summarise(rows(19.0))}
+    assert summaries["cpp"]["m"]["track_seconds"] == {"median": 20.0, "least": 19.0, "greatest": 21.0}
+    line = next(line for line in report.speed_table(summaries).splitlines() if "C++" in line)
+    assert "| 2.00 |" in line
+    assert "| 0.333 |" in line
+
+
+def test_summary_leaves_silent_references_out() -> None:
+    figures = {"si_sdr": 5.0, "si_sdr_mixture": -5.0, "snr_to_pytorch": 100.0}
+    silent = {"si_sdr": None, "si_sdr_mixture": None, "snr_to_pytorch": 90.0}
+    rows = [
+        {"model": "m", "track": str(i), "status": "ok", "seconds": 1.0, "audio_seconds": 10.0, "stems": {"bass": stem}}
+        for i, stem in enumerate([figures, silent])
+    ]
+    bass = quality.summarise(rows)["m"]["stems"]["bass"]
+    assert bass["si_sdr"]["mean"] == 5.0
+    assert bass["improvement"]["mean"] == 10.0
+    assert bass["snr_to_pytorch"]["lowest"] == 90.0
+    assert bass["silent"] == 1
+
+
+def test_models_must_exist_and_match_their_weights(small_export: Report, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no model"):
+        choose("nowhere.onnx", tmp_path)
+    with pytest.raises(ModelError, match="not made of the weights"):
+        _ = choose(f"{small_export.onnx}@htdemucs_demo", tmp_path).pytorch
+
+
+def test_results_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:
+    first = Results(tmp_path, {"limit": 1}, ["python"])
+    first.add("python", {"model": "m", "track": "t", "status": "failed", "error": "e"}, quality.summarise)
+    assert Results(tmp_path, {"limit": 1}, ["python"]).rows["python"][0]["track"] == "t"
+    with pytest.raises(ResultError, match="other settings"):
+        Results(tmp_path, {"limit": 2}, ["python"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("quality", "--musdb-root", "/nowhere"), 1, "MUSDB18"),
+        (("quality", "--model", "nowhere.onnx"), 1, "no model"),
+        (("quality", "--backends", "fortran"), 2, "pytorch, cpp, python"),
+        (("speed", "--rounds", "0"), 2, "at least 1"),
+    ],
+)
+def test_wrong_command_lines_say_why(
+    arguments: tuple[str, ...], code: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        ended = bench(*arguments, "--results", tmp_path / "results")
+    except SystemExit as stopped:
+        ended = int(str(stopped.code))
+    assert ended == code
+    assert said in capsys.readouterr().err
