@@ -4,14 +4,15 @@ VENV := .venv/bin
 # Prints the library inside the onnxruntime package, which the programs here load.
 FIND_ONNXRUNTIME := from demucs_native._runtime import onnxruntime_library as find; print(find() or str())
 CLI := build/release/demucs_ort_cli
+DEMO_MODEL := build/demo_model/htdemucs_demo.onnx
 WHEEL_STAMP := build/wheel.stamp
 CPP_SOURCES := $(wildcard cpp/*/*.[ch]pp cpp/include/demucs_ort/*.hpp tests/cpp/*.cpp) python/bindings.cpp
 WHEEL_SOURCES := $(CPP_SOURCES) CMakeLists.txt python/CMakeLists.txt cmake/Findonnxruntime.cmake pyproject.toml \
-                 $(wildcard python/demucs_native/*.py* export/demucs_export/*.py)
+                 $(wildcard python/demucs_native/*.py* */demucs_*/*.py) $(DEMO_MODEL)
 
 .PHONY: help setup build demo test lint format stubs clean
 help:
-	@echo "make demo     export a model, separate a song, say where the stems are (SONG=file: your own song)"
+	@echo "make demo     separate a song, say where the stems are, how good, how fast (SONG=file MODEL=file.onnx: yours)"
 	@echo "make test     set up, build, check style and types, run the C++ and the Python tests"
 	@echo "make build    set up and build $(CLI), the library, and demucs_native and demucs-export in .venv"
 	@echo "make lint     only the style and type checks"
@@ -30,20 +31,26 @@ setup: .venv/ready
 	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation '.[test]'
 	@touch $@
 
+# From the source folder: the wheel, which brings demucs-export, holds this file.
+$(DEMO_MODEL): .venv/ready $(wildcard export/demucs_export/*)
+	@echo "Exporting the demo model"
+	@PYTHONPATH=export $(VENV)/python -m demucs_export.cli htdemucs_demo -o $(@D) >build/demo_model.log
+
 # Tests and demo use what a user would install: the wheel.
 $(WHEEL_STAMP): .venv/ready $(WHEEL_SOURCES)
 	@rm -rf dist
-	@$(VENV)/pip wheel -q . --no-deps --no-build-isolation --wheel-dir dist
+	@$(VENV)/pip wheel -q . --no-deps --no-build-isolation --wheel-dir dist \
+	  -C cmake.define.DEMUCS_ORT_DEMO_MODEL="$(CURDIR)/$(DEMO_MODEL)"
 	@$(VENV)/pip install -q --no-deps --force-reinstall dist/*.whl
 	@touch $@
 
 build: setup $(WHEEL_STAMP)
-	@cmake --preset release --log-level=WARNING -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
+	@cmake --preset release --log-level=WARNING -DDEMUCS_ORT_DEMO_MODEL="$(CURDIR)/$(DEMO_MODEL)" -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
 	  -DDEMUCS_ORT_DEFAULT_ONNXRUNTIME="$$($(VENV)/python -c "$(FIND_ONNXRUNTIME)")" >/dev/null
 	@cmake --build --preset release -- --quiet
 
 demo: build
-	@$(VENV)/python scripts/demo.py $(if $(SONG),--song "$(SONG)")
+	@$(VENV)/python scripts/demo.py $(if $(SONG),--song "$(SONG)") $(if $(MODEL),--model "$(MODEL)")
 
 test: build
 	@$(VENV)/python scripts/run_tests.py

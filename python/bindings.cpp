@@ -296,6 +296,7 @@ Raises TypeError and ValueError for unusable arguments or samples that are not f
       .def_property_readonly("trained", [](const Model& self) { return self.info().trained; })
       .def_property_readonly("weights_sha256", [](const Model& self) { return self.info().weights_sha256; })
       .def_property_readonly("demucs_version", [](const Model& self) { return self.info().demucs_version; })
+      .def_property_readonly("description", [](const Model& self) { return self.info().description; })
       .def_property_readonly("provider", [](const Model& self) { return self.provider(); })
       .def_property_readonly("onnxruntime_version", [](const Model& self) { return self.runtime_version(); });
 }

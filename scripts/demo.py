@@ -1,6 +1,7 @@
-"""The main job once, on this machine: export a model, separate a song with demucs_ort_cli, say how it went.
+"""The main job once, on this machine: separate a song with demucs_ort_cli, say how it went.
 
-Finished steps are not repeated. Run by `make demo`.
+Without --song: a synthesised one that the demo model was not trained on, whose stems are known, so
+that the quality can be measured. Finished steps are not repeated. Run by `make demo`.
 """
 
 import argparse
@@ -8,112 +9,114 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
+from demucs_bench.scores import Audio, si_sdr
+from demucs_songs import HELD_OUT, RATE, STEMS
+from demucs_songs.files import ensure
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).parents[1]
-MODELS = ROOT / "models"
 DEMO = ROOT / "demo"
 CLI = ROOT / "build/release/demucs_ort_cli"
-RATE = 44_100
-WEIGHTS_UNAVAILABLE = 3  # exit code of demucs-export
+SECONDS = 24.0
 
 
-def export(*arguments: str) -> int:
-    command = [str(Path(sys.executable).parent / "demucs-export"), *arguments, "-o", str(MODELS)]
-    return subprocess.run(command, check=False).returncode
-
-
-def find_or_export_model() -> Path:
-    """The official model if its weights can be had; else the same architecture with untrained weights."""
-    official, untrained = MODELS / "htdemucs.onnx", MODELS / "htdemucs_untrained.onnx"
-    for model in (official, untrained):
-        if model.exists():
-            return model
-    print("Exporting htdemucs with the official weights", flush=True)
-    code = export("htdemucs")
-    if code == 0:
-        return official
-    if code != WEIGHTS_UNAVAILABLE:
-        sys.exit(code)
-    print(
-        "\nGoing on with UNTRAINED weights: same size, same speed, but the stems are no separation.",
-        flush=True,
-    )
-    code = export("--untrained", "0", "--name", untrained.stem)
-    if code != 0:
-        sys.exit(code)
-    return untrained
-
-
-def synthesise_song(seconds: int = 20, tempo: float = 112.0) -> NDArray[np.float64]:
-    """A small arrangement (2, frames): drums, bass, chords and a lead with vibrato, seeded."""
-    random = np.random.default_rng(2026)
-    time = np.arange(seconds * RATE) / RATE
-    beat = time * tempo / 60
-    roots = np.array([45, 41, 48, 43])[(beat // 4).astype(int) % 4]
-
-    def pitch(note: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.sin(2 * np.pi * np.cumsum(440 * 2 ** ((note - 69) / 12)) / RATE)
-
-    kick = np.sin(80 * np.exp(-(beat % 1) * 12)) * np.exp(-(beat % 1) * 9)
-    snare = random.standard_normal(time.size) * np.exp(-((beat + 1) % 2) * 14)
-    hat = random.standard_normal(time.size) * np.exp(-(beat * 2 % 1) * 25)
-    bass = np.tanh(3 * pitch(roots - 12.0)) * np.exp(-(beat * 2 % 1) * 2)
-    chords = sum(pitch(roots + interval) for interval in (12.0, 16.0, 19.0)) * (0.7 + 0.3 * np.cos(np.pi * beat))
-    melody = roots + np.array([24, 28, 31, 28, 26, 24, 31, 33])[(beat * 2).astype(int) % 8]
-    lead = np.tanh(2 * pitch(melody + 0.3 * np.sin(2 * np.pi * 5.5 * time))) * ((beat // 8) % 2)
-    left = 0.5 * kick + 0.15 * snare + 0.05 * hat + 0.3 * bass + 0.06 * chords + 0.10 * lead
-    right = 0.5 * kick + 0.15 * snare + 0.10 * hat + 0.3 * bass + 0.10 * chords + 0.09 * lead
-    mix = np.stack([left, right])
-    return np.asarray(0.8 * mix / np.abs(mix).max())
-
-
-def find_or_make_song() -> Path:
-    song = DEMO / "song.wav"
-    if not song.exists():
-        DEMO.mkdir(exist_ok=True)
-        soundfile.write(song, synthesise_song().T, RATE, subtype="PCM_16")
-    return song
-
-
-def separate(model: Path, song: Path) -> Path:
-    """Separates unless the report of the same work, newer than all it was made of, is there."""
-    out = DEMO / "stems" / song.stem
+def separate(song: Path, model: Path | None) -> dict[str, Any]:
+    """The report of the separation; done anew unless one newer than all it was made of is there."""
+    out = DEMO / "stems" / (song.stem if song.stem != "mixture" else song.parent.name)
     report = out / "report.json"
-    sources = (model, song, CLI)
+    sources = [song, CLI] + ([model] if model else [])
     if report.exists() and all(report.stat().st_mtime > source.stat().st_mtime for source in sources):
-        facts = json.loads(report.read_text())
-        if facts["model_file"] == str(model) and facts["tracks"][0]["input"] == str(song):
-            return report
+        facts: dict[str, Any] = json.loads(report.read_text())
+        if model is None or facts["model_file"] == str(model):
+            return facts
     out.mkdir(parents=True, exist_ok=True)
-    code = subprocess.run([CLI, "-m", model, song, out, "--json", report], check=False).returncode
+    choice = ["-m", str(model)] if model else []
+    code = subprocess.run([str(CLI), *choice, str(song), str(out), "--json", str(report)], check=False).returncode
     if code != 0:
         sys.exit(code)
-    return report
+    done: dict[str, Any] = json.loads(report.read_text())
+    return done
+
+
+def read(file: Path) -> Audio:
+    samples, _ = soundfile.read(file, dtype="float32", always_2d=True)
+    return np.ascontiguousarray(samples.T)
+
+
+def draw(mix: Audio, truth: dict[str, Audio], estimates: dict[str, Audio], file: Path) -> None:
+    """Spectrograms: the mix on top, then every stem as it is on the left and as separated on the right."""
+    dither = np.random.default_rng(0).normal(0, 1e-7, (mix.shape[1],))  # silence has no logarithm
+    figure, panels = plt.subplots(1 + len(estimates), 2, figsize=(13, 2.2 * (1 + len(estimates))), sharex=True)
+    for name, row in zip(["mix", *estimates], panels, strict=True):
+        pair = (mix, None) if name == "mix" else (truth[name], estimates[name])
+        for sound, axes, kind in zip(pair, row, ("original", "separated"), strict=True):
+            if sound is None:
+                axes.axis("off")
+                continue
+            axes.specgram(
+                sound.mean(0) + dither[: sound.shape[1]],
+                NFFT=2048,
+                Fs=RATE,
+                noverlap=1024,
+                vmin=-140,
+                vmax=-50,
+                cmap="magma",
+            )
+            axes.set_yscale("symlog", linthresh=500)
+            axes.set_ylim(30, 18_000)
+            axes.set_title(name if name == "mix" else f"{name}, {kind}", fontsize="medium")
+            axes.set_ylabel("Hz")
+    for axes in panels[-1]:
+        axes.set_xlabel("seconds")
+    figure.tight_layout()
+    figure.savefig(file, dpi=80)
+    plt.close(figure)
+
+
+def print_quality(folder: Path, stems: list[Path]) -> None:
+    """The SI-SDR of every stem against the known one, and the picture."""
+    mix = read(folder / "mixture.wav")
+    truth = {name: read(folder / f"{name}.wav") for name in STEMS}
+    estimates = {file.stem: read(file) for file in stems}
+    print("Quality  SI-SDR against the known stems, and what the mix itself has, in dB (higher is better):")
+    for name, estimate in estimates.items():
+        before, after = si_sdr(mix, truth[name]), si_sdr(estimate, truth[name])
+        if before is None or after is None:
+            print(f"           {name:7}  silent in this song")
+        else:
+            print(f"           {name:7} {after:6.1f}   mix {before:6.1f}   gain {after - before:5.1f}")
+    picture = DEMO / "spectrograms.png"
+    draw(mix, truth, estimates, picture)
+    print(f"Picture  {picture}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--song", type=Path, help="an audio file of your own (default: a synthesised one)")
-    arguments = parser.parse_args()
-    model = find_or_export_model()
-    song = arguments.song.resolve() if arguments.song else find_or_make_song()
-    facts = json.loads(separate(model, song).read_text())
-    track = facts["tracks"][0]
+    parser.add_argument("--model", type=Path, help="a model of your own (default: the demo model)")
+    options = parser.parse_args()
+    known = None if options.song else ensure(HELD_OUT, SECONDS, "studio", DEMO / "songs")
+    song = known / "mixture.wav" if known else options.song.resolve()
+    facts = separate(song, options.model.resolve() if options.model else None)
+    (track,) = facts["tracks"]
+    model = facts["model"]
     print(f"\nSong     {song}  ({track['audio_seconds']:.1f} s)")
+    print(f"Model    {model['name']}" + (f": {model['description']}" if model["description"] else ""))
     for stem in track["stems"]:
         print(f"Stem     {stem}")
     print(f"Speed    {track['run_seconds']:.1f} s, real-time factor {track['real_time_factor']:.2f} (time / audio)")
     print(f"Memory   {facts['peak_memory_bytes'] / 1e6:.0f} MB at its peak, load {facts['load_seconds']:.1f} s")
-    if facts["model"]["trained"]:
-        print("Quality  that of htdemucs: the file was checked against PyTorch when it was exported (SNR above 80 dB)")
-    else:
-        print("Quality  none: the official weights could not be downloaded, so these stems are not a separation.")
-        print("         They equal what PyTorch computes from the same weights (checked at export, SNR above 80 dB).")
-        print(f"         To try again, delete {model}.")
+    if known:
+        print_quality(known, [Path(stem) for stem in track["stems"]])
+    elif not model["trained"]:
+        print("Quality  none: the weights of this model are untrained, so its stems are no separation.")
 
 
 if __name__ == "__main__":

@@ -132,6 +132,9 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
   if (!model->info().trained) {
     console.warn("'" + report.model_file + "' holds untrained weights: what it writes is no separation");
   }
+  if (options.uses_demo_model) {
+    console.warn("without -m this is the " + model->info().description + " (for that: demucs-export htdemucs)");
+  }
   const int code = separate_all(options, separator, interrupt, console, report);
   if (!options.json.empty()) write_json(report, *model, options);
   return code;

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <map>
 
+#include "demo_model.hpp"
 #include "demucs_ort/version.hpp"
 #include "failure.hpp"
 
@@ -18,7 +19,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   std::vector<std::filesystem::path> paths;
   app.add_option("paths", paths, "Audio files (anything FFmpeg decodes), then the output folder")
       ->option_text("INPUT... OUTDIR");
-  app.add_option("-m,--model", options.model, "The model, an .onnx or .ort file")->option_text("FILE");
+  app.add_option("-m,--model", options.model, "The model, an .onnx or .ort file (default: the demo model)")
+      ->option_text("FILE");
   // CLI11's own lists would swallow the inputs that follow.
   const auto split = [&](const std::string& list) { separation.stems = CLI::detail::split(list, ','); };
   auto* stems =
@@ -56,9 +58,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   if (paths.size() < 2) {
     throw Failure(exit_usage, "give at least one audio file and the output folder; see demucs_ort_cli --help");
   }
-  if (options.model.empty()) {
-    throw Failure(exit_usage, "give a model with -m FILE; demucs-export makes one");
-  }
+  options.uses_demo_model = options.model.empty();
+  if (options.uses_demo_model) options.model = find_demo_model();
   options.output_folder = paths.back();
   paths.pop_back();
   options.inputs = std::move(paths);

@@ -13,7 +13,8 @@ struct Options {
   std::vector<std::filesystem::path> inputs;
   std::filesystem::path output_folder;
   std::filesystem::path model;
-  std::filesystem::path info;  ///< set: describe this model and do nothing else
+  bool uses_demo_model = false;  ///< no model was given
+  std::filesystem::path info;    ///< set: describe this model and do nothing else
   std::filesystem::path json;
   demucs_ort::ModelOptions model_options;
   demucs_ort::SeparatorOptions separation;

@@ -22,7 +22,8 @@ ordered_json model_json(const demucs_ort::ModelInfo& info) {
           {"precision", info.precision},
           {"trained", info.trained},
           {"weights_sha256", info.weights_sha256},
-          {"demucs_version", info.demucs_version}};
+          {"demucs_version", info.demucs_version},
+          {"description", info.description}};
 }
 
 ordered_json track_json(const TrackResult& track) {
@@ -47,7 +48,8 @@ std::string describe_model(const demucs_ort::Model& model) {
   const auto& info = model.info();
   std::string stems;
   for (const auto& source : info.sources) stems += (stems.empty() ? "" : ", ") + source;
-  return "name            " + info.name + "\nstems           " + stems + "\nsample rate     " +
+  const std::string description = info.description.empty() ? "" : "\ndescription     " + info.description;
+  return "name            " + info.name + description + "\nstems           " + stems + "\nsample rate     " +
          std::to_string(info.sample_rate) + " Hz\nchannels        " + std::to_string(info.channels) +
          "\nsegment         " + std::to_string(info.segment_frames) + " frames\nprecision       " + info.precision +
          "\ntrained         " + (info.trained ? "yes" : "no: for tests only, its output is no separation") +

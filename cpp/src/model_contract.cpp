@@ -98,6 +98,7 @@ ModelInfo read_contract(const std::vector<TensorSpec>& inputs, const std::vector
   info.trained = truth(find, "trained");
   info.weights_sha256 = text(find, "weights_sha256");
   info.demucs_version = text(find, "demucs_version");
+  info.description = find("demucs_ort.description").value_or("");
 
   const auto sources = static_cast<std::int64_t>(info.sources.size());
   const auto channels = static_cast<std::int64_t>(info.channels);

@@ -1,6 +1,6 @@
 """Turns HTDemucs models into self-contained ONNX and ORT files: waveform in, stems out.
 
-model = demucs_export.official("htdemucs")  # or checkpoint(path), or untrained(seed)
+model = demucs_export.named("htdemucs")  # or checkpoint(path), or untrained(seed)
 report = demucs_export.export(model, "models", name="htdemucs", trained=True)
 """
 
@@ -12,7 +12,7 @@ from .errors import ExportError, OutputError, UsageError, WeightsError
 if TYPE_CHECKING:
     from .api import Report, export
     from .seeded import untrained
-    from .weights import checkpoint, official
+    from .weights import checkpoint, named, official
 
 __all__ = [
     "ExportError",
@@ -22,6 +22,7 @@ __all__ = [
     "WeightsError",
     "checkpoint",
     "export",
+    "named",
     "official",
     "untrained",
 ]
@@ -30,6 +31,7 @@ _HOMES = {
     "Report": "api",
     "export": "api",
     "checkpoint": "weights",
+    "named": "weights",
     "official": "weights",
     "untrained": "seeded",
 }

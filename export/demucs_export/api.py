@@ -33,20 +33,21 @@ def export(
     *,
     name: str,
     trained: bool,
+    description: str = "",
     static_batch: bool = False,
 ) -> Report:
     """Write `name`.onnx and `name`.ort of a stock HTDemucs into `directory`, once both match it.
 
-    The model is left as it is; it is evaluated as in `model.eval()`. With `static_batch` the
-    batch axis is the literal one instead of a symbol. Existing files of these names are replaced,
-    and only by files that passed. Raises UsageError (the name), ExportError (the model, or files
-    that do not match it) or OutputError (the folder); then, as on an interrupt, nothing is left
-    behind.
+    `description` goes into the files, for programs to show. The model is left as it is; it is evaluated
+    as in `model.eval()`. With `static_batch` the batch axis is the literal one instead of a symbol.
+    Existing files of these names are replaced, and only by files that passed. Raises UsageError (the
+    name), ExportError (the model, or files that do not match it) or OutputError (the folder); then, as
+    on an interrupt, nothing is left behind.
     """
     if not re.fullmatch(r"[\w.+ -]+", name) or name.startswith("."):
         raise UsageError(f"the model name {name!r} cannot be used as a file name")
     twin = exportable(model)
-    facts = metadata.describe(model, name, trained)
+    facts = metadata.describe(model, name, trained, description)
     target = Path(directory)
     try:
         target.mkdir(parents=True, exist_ok=True)

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("model", nargs="?", help="official model or signature, such as htdemucs")
+    source.add_argument("model", nargs="?", help="official model or signature, such as htdemucs, or htdemucs_demo")
     add = source.add_argument
     add("--checkpoint", type=Path, metavar="FILE", help="a .th or .safetensors of any HTDemucs")
     add("--untrained", type=int, metavar="SEED", help="the official architecture, seeded weights")
@@ -64,7 +64,7 @@ def _run(options: argparse.Namespace) -> None:
     from .api import export
 
     start = time.monotonic()
-    model, name = _model(options)
+    model, name, description = _model(options)
     trained = options.untrained is None
     if not trained:
         print(_UNTRAINED_NOTICE, file=sys.stderr)
@@ -73,6 +73,7 @@ def _run(options: argparse.Namespace) -> None:
         options.output,
         name=options.name or name,
         trained=trained,
+        description=description,
         static_batch=options.static_batch,
     )
     print(report)
@@ -81,19 +82,25 @@ def _run(options: argparse.Namespace) -> None:
     print(f"verified against PyTorch in {time.monotonic() - start:.0f} s in all")
 
 
-def _model(options: argparse.Namespace) -> "tuple[HTDemucs, str]":
-    """The asked model and its default name."""
+def _model(options: argparse.Namespace) -> "tuple[HTDemucs, str, str]":
+    """The asked model, its default name, and what to say of it."""
     from . import seeded, weights
 
     if options.checkpoint is not None:
-        return weights.checkpoint(options.checkpoint), options.checkpoint.stem
+        return weights.checkpoint(options.checkpoint), options.checkpoint.stem, ""
     if options.untrained is not None:
         config = seeded.read_config(options.config) if options.config else None
-        return seeded.untrained(options.untrained, config), "htdemucs_untrained"
+        return seeded.untrained(options.untrained, config), "htdemucs_untrained", ""
+    if options.model == weights.DEMO:
+        return weights.named(weights.DEMO), weights.DEMO, weights.DEMO_DESCRIPTION
     print(f"loading {options.model}, which demucs may have to download first", file=sys.stderr)
-    return weights.official(options.model), options.model
+    return weights.named(options.model), options.model, ""
 
 
 def _fail(message: str, code: int) -> int:
     print(f"demucs-export: {message}", file=sys.stderr)
     return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

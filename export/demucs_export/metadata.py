@@ -15,7 +15,7 @@ SCHEMA_VERSION = "1"
 PREFIX = "demucs_ort."
 
 
-def describe(model: HTDemucs, name: str, trained: bool) -> dict[str, str]:
+def describe(model: HTDemucs, name: str, trained: bool, description: str = "") -> dict[str, str]:
     """The metadata of `model`; raises ExportError for source names that a list cannot hold."""
     sources = [str(source) for source in model.sources]
     if any(not source or "," in source for source in sources) or len(set(sources)) != len(sources):
@@ -32,6 +32,8 @@ def describe(model: HTDemucs, name: str, trained: bool) -> dict[str, str]:
         "weights_sha256": weights_sha256(model.state_dict()),
         "demucs_version": importlib.metadata.version("demucs"),
     }
+    if description:
+        facts["description"] = description
     return {PREFIX + key: value for key, value in facts.items()}
 
 

@@ -23,6 +23,10 @@ from demucs.states import load_model
 
 from .errors import WeightsError
 
+DEMO = "htdemucs_demo"
+"""The small model that comes with this package."""
+DEMO_DESCRIPTION = "demo model, trained on synthesised songs only: for trying and testing, not for real music"
+DEMO_FILE = Path(__file__).with_name(f"{DEMO}.safetensors")
 OTHER_WAYS = "give weights with --checkpoint FILE, or make an untrained model with --untrained SEED"
 _KLASS = f"{HTDemucs.__module__}.{HTDemucs.__qualname__}"
 _PACKAGE: dict[str, type | tuple[type, ...]] = {
@@ -31,6 +35,11 @@ _PACKAGE: dict[str, type | tuple[type, ...]] = {
     "kwargs": dict,
     "state": dict,
 }
+
+
+def named(name: str) -> HTDemucs:
+    """The demo model, or the official one of this name; raises WeightsError."""
+    return checkpoint(DEMO_FILE) if name == DEMO else official(name)
 
 
 def official(name: str) -> HTDemucs:

@@ -1,11 +1,13 @@
 """HTDemucs music separation without PyTorch.
 
 >>> import demucs_native
->>> model = demucs_native.Model("htdemucs.onnx")
+>>> model = demucs_native.Model("htdemucs.onnx")  # or demo_model()
 >>> stems = model.separate(mix)  # float32 (2, frames) in, {"drums": (2, frames), ...} out
 
 The `onnxruntime` package's library does the computing; DEMUCS_ORT_ONNXRUNTIME names another one.
 """
+
+from pathlib import Path
 
 from demucs_native import _core, _runtime
 from demucs_native._core import Error, Model, __version__
@@ -13,4 +15,24 @@ from demucs_native._core import Error, Model, __version__
 if (_library := _runtime.onnxruntime_library()) is not None:
     _core._set_default_library(_library)
 
-__all__ = ["Error", "Model", "__version__"]
+__all__ = ["Error", "Model", "__version__", "demo_model", "demo_model_file"]
+
+
+def demo_model_file() -> Path:
+    """The file of the demo model. Raises FileNotFoundError if this package was built without it."""
+    file = Path(__file__).with_name("htdemucs_demo.onnx")
+    if not file.exists():
+        raise FileNotFoundError(
+            f"{file} is missing, as in every package not built by `make`: "
+            "`demucs-export htdemucs_demo` writes the file, to give to demucs_native.Model"
+        )
+    return file
+
+
+def demo_model(*, provider: str = "cpu", threads: int = 0) -> Model:
+    """The small model that comes with this package: trained on synthesised songs only, for trying and testing.
+
+    For real music export htdemucs with demucs-export. Raises FileNotFoundError if the package was built without it,
+    and what Model raises.
+    """
+    return Model(demo_model_file(), provider=provider, threads=threads)

@@ -57,6 +57,9 @@ class Model:
     def demucs_version(self) -> str:
         ...
     @property
+    def description(self) -> str:
+        ...
+    @property
     def name(self) -> str:
         ...
     @property

@@ -54,6 +54,13 @@ TEST(ModelContract, ReadsAllFields) {
   EXPECT_EQ(info.weights_sha256, std::string(64, 'a'));
 }
 
+TEST(ModelContract, DescriptionMayBeAbsent) {
+  File file;
+  EXPECT_EQ(file.read().description, "");
+  file.metadata["description"] = "for trying";
+  EXPECT_EQ(file.read().description, "for trying");
+}
+
 TEST(ModelContract, AcceptsAStaticBatchOfOne) {
   File file;
   file.inputs[0].shape[0] = 1;

@@ -159,7 +159,6 @@ def test_same_seed_same_stems(cli: Cli, small_export: Report, tmp_path: Path) ->
     "arguments",
     [
         ("only-one-path",),
-        ("song.wav", "out"),
         ("-m", "MODEL", "--overlap", "1", "SONG", "OUT"),
         ("-m", "MODEL", "--bit-depth", "12", "SONG", "OUT"),
         ("-m", "MODEL", "--threads", "many", "SONG", "OUT"),

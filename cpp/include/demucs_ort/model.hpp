@@ -22,6 +22,7 @@ struct ModelInfo {
   bool trained = false;              ///< false: seeded weights for tests, the output is no separation
   std::string weights_sha256;        ///< 64 hexadecimal digits
   std::string demucs_version;        ///< the demucs release the file was exported from
+  std::string description;           ///< what a person should know of the model; empty: nothing special
 };
 
 struct ModelOptions {

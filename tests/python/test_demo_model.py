@@ -1,0 +1,88 @@
+"""The demo model separates, is found without being named, and says what it is."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import demucs_native
+import numpy as np
+import pytest
+from demucs_bench.models import choose
+from demucs_bench.scores import si_sdr
+from demucs_bench.tracks import Track, synthesised
+from demucs_export import named
+from demucs_export.metadata import weights_sha256
+from demucs_export.weights import DEMO_DESCRIPTION, DEMO_FILE
+from support import ROOT, Cli, read_stems
+
+
+@pytest.fixture(scope="module")
+def held_out(tmp_path_factory: pytest.TempPathFactory) -> list[Track]:
+    """Three songs that the model was not trained on."""
+    return synthesised(3, 12.0, "studio", tmp_path_factory.mktemp("held_out"))
+
+
+def test_quality_is_that_of_pytorch_and_real(held_out: list[Track]) -> None:
+    """The C++ path loses at most 0.01 dB SI-SDR, and what it computes is a separation."""
+    from demucs_bench.backends import Python, PyTorch
+
+    model = choose("demo", Path("unused"))
+    reference, native = PyTorch(model, 0), Python(model, 0)
+    gains = []
+    for track in held_out:
+        recording = track.read()
+        expected, _ = reference.separate(recording.mixture)
+        stems, _ = native.separate(recording.mixture)
+        for name, truth in recording.stems.items():
+            ours, theirs = si_sdr(stems[name], truth), si_sdr(expected[name], truth)
+            before = si_sdr(recording.mixture, truth)
+            if ours is not None and theirs is not None and before is not None:
+                assert ours == pytest.approx(theirs, abs=0.01), (track.name, name)
+                gains.append(ours - before)
+    assert np.mean(gains) > 6.0
+
+
+def test_program_and_module_find_it_and_agree(cli: Cli, held_out: list[Track], tmp_path: Path) -> None:
+    song, report = held_out[0].path / "mixture.wav", tmp_path / "report.json"
+    done = cli(song, tmp_path, "--json", report)
+    assert done.returncode == 0, done.stderr
+    assert "demo model" in done.stderr
+    facts = json.loads(report.read_text())
+    assert facts["model"]["name"] == "htdemucs_demo"
+    assert facts["model"]["description"] == DEMO_DESCRIPTION
+    expected = demucs_native.demo_model().separate(held_out[0].read().mixture)
+    for name, stem in read_stems(tmp_path).items():
+        np.testing.assert_allclose(stem, expected[name], atol=1e-5)
+
+
+def test_it_says_what_it_is() -> None:
+    model = demucs_native.demo_model(threads=1)
+    assert model.name == "htdemucs_demo"
+    assert "demo model" in model.description
+    assert "not for real music" in model.description
+    assert model.trained
+    assert model.weights_sha256 == weights_sha256(named("htdemucs_demo").state_dict())
+
+
+def test_a_package_without_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demucs_native, "__file__", str(tmp_path / "__init__.py"))
+    with pytest.raises(FileNotFoundError, match="demucs-export htdemucs_demo"):
+        demucs_native.demo_model()
+
+
+def test_its_weights_are_small() -> None:
+    assert DEMO_FILE.stat().st_size < 6_000_000
+
+
+def test_an_installed_program_finds_its_own(cli_path: Path, held_out: list[Track], tmp_path: Path) -> None:
+    """Wherever the installed tree is moved to: the model of the build is not used."""
+    prefix = tmp_path / "prefix"
+    install = ["cmake", "--install", str(cli_path.parent), "--prefix", str(prefix)]
+    subprocess.run(install, check=True, capture_output=True, cwd=ROOT)
+    moved = prefix.rename(tmp_path / "moved")
+    model = moved / "share/demucs_ort/htdemucs_demo.onnx"
+    assert model.exists()
+    report = tmp_path / "report.json"
+    command = [moved / "bin/demucs_ort_cli", held_out[0].path / "drums.wav", tmp_path / "out", "--json", report]
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    assert json.loads(report.read_text())["model_file"] == str(model)
