@@ -55,7 +55,7 @@ def test_checkpoint_is_exported_as_trained_under_its_name(tiny_model, calls, tmp
     assert cli.main(["--checkpoint", str(path), "-o", str(tmp_path)]) == 4
     ((model, directory, options),) = calls
     assert directory == tmp_path
-    assert options == {"name": "my model", "trained": True, "static_batch": False}
+    assert options == {"name": "my model", "trained": True, "description": "", "static_batch": False}
     assert model.sources == ["left", "right"]
     assert "UNTRAINED" not in capsys.readouterr().err
 
@@ -64,7 +64,16 @@ def test_official_name(tiny_model, calls, monkeypatch):
     monkeypatch.setattr(demucs.pretrained, "get_model", lambda name: tiny_model)
     assert cli.main(["htdemucs", "--name", "other", "--static-batch"]) == 4
     assert calls[0][0] is tiny_model
-    assert calls[0][2] == {"name": "other", "trained": True, "static_batch": True}
+    assert calls[0][2] == {"name": "other", "trained": True, "description": "", "static_batch": True}
+
+
+def test_demo_model_is_described_as_one(calls, capsys):
+    assert cli.main(["htdemucs_demo"]) == 4
+    options = calls[0][2]
+    assert options["name"] == "htdemucs_demo"
+    assert options["trained"]
+    assert "not for real music" in options["description"]
+    assert "download" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
