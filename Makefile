@@ -1,4 +1,4 @@
-# `make help` lists the targets. All they make lies in .venv, .deps, build, dist, models and demo.
+# `make help` lists the targets. All they make lies in .venv, .deps, build, dist and demo.
 PYTHON ?= python3
 VENV := .venv/bin
 # Prints the library inside the onnxruntime package, which the programs here load.
@@ -18,7 +18,7 @@ help:
 	@echo "make lint     only the style and type checks"
 	@echo "make format   lay out the C++ and Python code"
 	@echo "make stubs    regenerate python/demucs_native/_core.pyi"
-	@echo "make clean    delete what was built; keeps .venv, models and the demo's stems"
+	@echo "make clean    delete what was built; keeps .venv and the demo's stems"
 
 setup: .venv/ready
 	@scripts/install_system_packages.sh
@@ -45,7 +45,8 @@ $(WHEEL_STAMP): .venv/ready $(WHEEL_SOURCES)
 	@touch $@
 
 build: setup $(WHEEL_STAMP)
-	@cmake --preset release --log-level=WARNING -DDEMUCS_ORT_DEMO_MODEL="$(CURDIR)/$(DEMO_MODEL)" -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
+	@cmake --preset release --log-level=WARNING -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
+	  -DDEMUCS_ORT_DEMO_MODEL="$(CURDIR)/$(DEMO_MODEL)" \
 	  -DDEMUCS_ORT_DEFAULT_ONNXRUNTIME="$$($(VENV)/python -c "$(FIND_ONNXRUNTIME)")" >/dev/null
 	@cmake --build --preset release -- --quiet
 

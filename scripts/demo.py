@@ -1,21 +1,22 @@
 """The main job once, on this machine: separate a song with demucs_ort_cli, say how it went.
 
 Without --song: a synthesised one that the demo model was not trained on, whose stems are known, so
-that the quality can be measured. Finished steps are not repeated. Run by `make demo`.
+that the quality can be measured. Run by `make demo`.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
-import soundfile
 from demucs_bench.scores import Audio, si_sdr
-from demucs_songs import HELD_OUT, RATE, STEMS
+from demucs_bench.tracks import Track, read_wav
+from demucs_songs import HELD_OUT, RATE
 from demucs_songs.files import ensure
 
 matplotlib.use("Agg")
@@ -28,29 +29,19 @@ SECONDS = 24.0
 
 
 def separate(song: Path, model: Path | None) -> dict[str, Any]:
-    """The report of the separation; done anew unless one newer than all it was made of is there."""
+    """The program's report; the stems lie in a folder named after the song."""
     out = DEMO / "stems" / (song.stem if song.stem != "mixture" else song.parent.name)
-    report = out / "report.json"
-    sources = [song, CLI] + ([model] if model else [])
-    if report.exists() and all(report.stat().st_mtime > source.stat().st_mtime for source in sources):
-        facts: dict[str, Any] = json.loads(report.read_text())
-        if model is None or facts["model_file"] == str(model):
-            return facts
     out.mkdir(parents=True, exist_ok=True)
+    report = out / "report.json"
     choice = ["-m", str(model)] if model else []
     code = subprocess.run([str(CLI), *choice, str(song), str(out), "--json", str(report)], check=False).returncode
     if code != 0:
         sys.exit(code)
-    done: dict[str, Any] = json.loads(report.read_text())
-    return done
+    facts: dict[str, Any] = json.loads(report.read_text())
+    return facts
 
 
-def read(file: Path) -> Audio:
-    samples, _ = soundfile.read(file, dtype="float32", always_2d=True)
-    return np.ascontiguousarray(samples.T)
-
-
-def draw(mix: Audio, truth: dict[str, Audio], estimates: dict[str, Audio], file: Path) -> None:
+def draw(mix: Audio, truth: Mapping[str, Audio], estimates: Mapping[str, Audio], file: Path) -> None:
     """Spectrograms: the mix on top, then every stem as it is on the left and as separated on the right."""
     dither = np.random.default_rng(0).normal(0, 1e-7, (mix.shape[1],))  # silence has no logarithm
     figure, panels = plt.subplots(1 + len(estimates), 2, figsize=(13, 2.2 * (1 + len(estimates))), sharex=True)
@@ -82,9 +73,9 @@ def draw(mix: Audio, truth: dict[str, Audio], estimates: dict[str, Audio], file:
 
 def print_quality(folder: Path, stems: list[Path]) -> None:
     """The SI-SDR of every stem against the known one, and the picture."""
-    mix = read(folder / "mixture.wav")
-    truth = {name: read(folder / f"{name}.wav") for name in STEMS}
-    estimates = {file.stem: read(file) for file in stems}
+    known = Track(folder.name, folder).read()
+    mix, truth = known.mixture, known.stems
+    estimates = {file.stem: read_wav(file) for file in stems}
     print("Quality  SI-SDR against the known stems, and what the mix itself has, in dB (higher is better):")
     for name, estimate in estimates.items():
         before, after = si_sdr(mix, truth[name]), si_sdr(estimate, truth[name])

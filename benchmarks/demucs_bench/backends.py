@@ -9,15 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import soundfile
 from demucs_songs import RATE
 
 from .models import ModelChoice
 from .scores import Audio
-
-NAMES = {"pytorch": "PyTorch", "cpp": "C++ program", "python": "Python module"}
-"""Backends by the name in files, with the one in tables."""
+from .tracks import read_wav
 
 
 class BackendError(Exception):
@@ -73,9 +70,8 @@ class Python:
 class Program:
     """demucs_ort_cli, started for every track."""
 
-    def __init__(self, model: ModelChoice, threads: int, program: Path | None = None) -> None:
-        self._model, self._threads = model, threads
-        self._program = program or find_program()
+    def __init__(self, model: ModelChoice, threads: int) -> None:
+        self._model, self._threads, self._program = model, threads, find_program()
         self.report: dict[str, Any] = {}  # what the program said of its last run
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
@@ -89,7 +85,7 @@ class Program:
                 raise BackendError(f"exit code {done.returncode}: {done.stderr.strip()}")
             self.report = json.loads(report.read_text())
             track = self.report["tracks"][0]
-            stems = {Path(file).stem: _read(file) for file in track["stems"]}
+            stems = {Path(file).stem: read_wav(Path(file)) for file in track["stems"]}
         return stems, float(track["run_seconds"])
 
 
@@ -106,8 +102,3 @@ def load(name: str, model: ModelChoice, threads: int) -> Backend:
     kinds: Mapping[str, type[PyTorch] | type[Program] | type[Python]]
     kinds = {"pytorch": PyTorch, "cpp": Program, "python": Python}
     return kinds[name](model, threads)
-
-
-def _read(file: str) -> Audio:
-    samples, _ = soundfile.read(file, dtype="float32")
-    return np.ascontiguousarray(samples.T)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import BACKENDS
+
 if TYPE_CHECKING:
     from .models import ModelChoice
     from .results import Results
     from .tracks import Track
 
-_BACKENDS = ("pytorch", "cpp", "python")
 _MODEL_HELP = (
     "demo (comes with demucs_native), full (htdemucs' size, untrained, for speed), or FILE.onnx[@WEIGHTS] with WEIGHTS "
     "an official name, a checkpoint or untrained:SEED; may be repeated; without WEIGHTS PyTorch is left out"
@@ -26,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     for command, model in ((quality, "demo"), (speed, "full")):
         add = command.add_argument
         add("--model", action="append", help=f"{_MODEL_HELP} (default {model})")
-        add("--backends", default=",".join(_BACKENDS), help=f"which of {','.join(_BACKENDS)} (default all)")
+        add("--backends", default=",".join(BACKENDS), help=f"which of {','.join(BACKENDS)} (default all)")
         add("--threads", type=int, default=0, help="threads of every backend (default 0: each one's own default)")
         add("--results", type=Path, default=Path("benchmark_results"), help="where time-stamped folders go")
         add("--resume", type=Path, metavar="FOLDER", help="go on with an interrupted run of the same settings")
@@ -51,12 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     backends = options.backends.split(",")
     numbers = [options.threads + 1, options.seconds, getattr(options, "limit", None) or 1]
     numbers += [getattr(options, name, 1) for name in ("rounds", "segments")]
-    if not set(backends) <= set(_BACKENDS) or len(set(backends)) != len(backends):
-        parser.error(f"--backends takes distinct names out of {', '.join(_BACKENDS)}")
+    if not set(backends) <= set(BACKENDS) or len(set(backends)) != len(backends):
+        parser.error(f"--backends takes distinct names out of {', '.join(BACKENDS)}")
     if min(numbers) < 1:
         parser.error("all numbers must be at least 1, --threads at least 0")
     try:
-        return _run(options, [name for name in _BACKENDS if name in backends])
+        return _run(options, [name for name in BACKENDS if name in backends])
     except ModuleNotFoundError as error:
         return _fail(f"the package {error.name!r} is missing: pip install 'demucs-ort[bench]'")
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import soundfile
+from demucs_songs import RATE
 from tqdm import tqdm
 
 from .backends import Backend, BackendError, load
@@ -73,7 +74,7 @@ def _figures(
             "si_sdr_mixture": si_sdr(recording.mixture, truth),
             "snr_to_pytorch": None if reference is None else min(_HIGHEST_SNR, snr(stems[name], reference[name])),
         }
-    return {"audio_seconds": recording.mixture.shape[1] / 44_100, "seconds": seconds, "stems": figures}
+    return {"audio_seconds": recording.mixture.shape[1] / RATE, "seconds": seconds, "stems": figures}
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, Any]:

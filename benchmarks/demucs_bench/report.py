@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from .backends import NAMES
+from . import BACKENDS
 from .results import write_aside
 
 Summaries = Mapping[str, Mapping[str, Any]]
@@ -24,7 +24,7 @@ def quality_table(summaries: Summaries) -> str:
     notes = []
     for backend, models in summaries.items():
         for model, summary in models.items():
-            notes += [f"{model}, {NAMES[backend]}: {track} failed" for track in summary["failed"]]
+            notes += [f"{model}, {BACKENDS[backend]}: {track} failed" for track in summary["failed"]]
             if not summary["tracks"]:
                 continue
             found = summary["stems"]
@@ -34,11 +34,11 @@ def quality_table(summaries: Summaries) -> str:
                 values = [found.get(stem, {}).get(key, {}).get(average) for stem in stems]
                 numbers = [value for value in values if value is not None]
                 values.append(sum(numbers) / len(numbers) if numbers else None)
-                lines.append(_line([model, NAMES[backend], label, *(_decibels(value, 3) for value in values)]))
+                lines.append(_line([model, BACKENDS[backend], label, *(_decibels(value, 3) for value in values)]))
             lowest = [found.get(stem, {}).get("snr_to_pytorch", {}).get("lowest") for stem in stems]
             if backend != "pytorch" and any(value is not None for value in lowest):
                 cells = [_decibels(value, 1) for value in (*lowest, None)]
-                lines.append(_line([model, NAMES[backend], "SNR to PyTorch, lowest", *cells]))
+                lines.append(_line([model, BACKENDS[backend], "SNR to PyTorch, lowest", *cells]))
     counts = sorted({summary["tracks"] for models in summaries.values() for summary in models.values()})
     notes.append(f"{' or '.join(map(str, counts))} tracks; a failed track is in no figure.")
     return "\n".join([*lines, "", *notes])
@@ -51,7 +51,7 @@ def speed_table(summaries: Summaries) -> str:
     lines, notes = [_line(head), _line(["---"] * 2 + ["---:"] * (len(head) - 2))], []
     for backend, models in summaries.items():
         for model, summary in models.items():
-            notes += [f"{model}, {NAMES[backend]}: {round_} failed" for round_ in summary["failed"]]
+            notes += [f"{model}, {BACKENDS[backend]}: {round_} failed" for round_ in summary["failed"]]
             if not summary["rounds"]:
                 continue
             track = summary["track_seconds"]["median"]
@@ -59,9 +59,9 @@ def speed_table(summaries: Summaries) -> str:
             cells = [_spread(summary[key]) for key in ("load_seconds", "first_segment_seconds", "segment_seconds")]
             cells += [_spread(summary["track_seconds"]), f"{track / summary['audio_seconds']:.3f}"]
             cells += [f"{base / track:.2f}" if base else "-", f"{summary['peak_memory_bytes']['median'] / 1e6:.0f}"]
-            lines.append(_line([model, NAMES[backend], *cells]))
+            lines.append(_line([model, BACKENDS[backend], *cells]))
             facts = f"{summary['rounds']} rounds, {summary['audio_seconds']:g} s of audio"
-            notes.append(f"{model}, {NAMES[backend]}: {facts}, {summary['threads'] or 'default'} threads")
+            notes.append(f"{model}, {BACKENDS[backend]}: {facts}, {summary['threads'] or 'default'} threads")
     return "\n".join([*lines, "", *notes])
 
 
@@ -76,7 +76,7 @@ def quality_plot(summaries: Summaries, file: Path) -> None:
                 heights = [found.get(stem, {}).get("si_sdr", {}).get("mean", 0.0) for stem in stems[:-1]]
                 heights.append(models[model]["mean_si_sdr"])
                 width = 0.8 / len(summaries)
-                axes.bar([x + place * width for x in range(len(stems))], heights, width, label=NAMES[backend])
+                axes.bar([x + place * width for x in range(len(stems))], heights, width, label=BACKENDS[backend])
         axes.set_xticks([x + 0.4 - 0.4 / len(summaries) for x in range(len(stems))], stems)
         axes.set_ylabel("mean SI-SDR, dB")
 
@@ -92,7 +92,7 @@ def speed_plot(summaries: Summaries, file: Path) -> None:
                 track, audio = models[model]["track_seconds"], models[model]["audio_seconds"]
                 middle = track["median"] / audio
                 error = [[middle - track["least"] / audio], [track["greatest"] / audio - middle]]
-                axes.bar([place], [middle], 0.6, yerr=error, capsize=4, label=NAMES[backend])
+                axes.bar([place], [middle], 0.6, yerr=error, capsize=4, label=BACKENDS[backend])
         axes.set_xticks([])
         axes.set_ylabel("time / length of the track")
 

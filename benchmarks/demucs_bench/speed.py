@@ -108,14 +108,13 @@ def _time_python(model: ModelChoice, threads: int, segments: int, track: Audio) 
 
 
 def _time_program(model: ModelChoice, threads: int, segments: int, track: Audio) -> dict[str, Any]:
-    """The steady time is the difference of a long and a one-segment track; both include reading and writing."""
+    """The steady time is what a segment adds to a track; reading and writing are included."""
     import demucs_native
 
-    frames = demucs_native.Model(model.file).segment_frames
+    stride = int(0.75 * demucs_native.Model(model.file).segment_frames)  # a track so short is one segment
     program = Program(model, threads)
-    _, first = program.separate(music(frames / RATE, 1))
-    stride = int(0.75 * frames)
-    _, long = program.separate(music((frames + segments * stride) / RATE, 1))
+    _, first = program.separate(music(stride / RATE, 1))
+    _, long = program.separate(music((1 + segments) * stride / RATE, 1))
     _, seconds = program.separate(track)
     load, memory = program.report["load_seconds"], program.report["peak_memory_bytes"]
     return _figures(load, first, (long - first) / segments, seconds, memory)

@@ -36,7 +36,7 @@ class Track:
         """Raises OSError or soundfile.LibsndfileError when a file cannot be read, DatasetError when it does not fit."""
         if self.path.is_dir():
             names = ("mixture", *STEMS)
-            sounds = [_read_wav(self.path / f"{name}.wav") for name in names]
+            sounds = [read_wav(self.path / f"{name}.wav") for name in names]
         else:
             sounds = [_read_stream(self.path, index) for index in range(1 + len(STEMS))]
         if len({sound.shape for sound in sounds}) != 1:
@@ -64,7 +64,8 @@ def synthesised(count: int, seconds: float, palette: Palette, cache: Path) -> li
     return [Track(folder.name, folder) for folder in folders]
 
 
-def _read_wav(file: Path) -> Audio:
+def read_wav(file: Path) -> Audio:
+    """(2, frames); raises DatasetError for another rate or number of channels."""
     samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
     if rate != RATE or samples.shape[1] != 2:
         raise DatasetError(f"{file} is not stereo at {RATE} Hz")
