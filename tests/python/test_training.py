@@ -14,7 +14,7 @@ from demucs_training.cli import main as train_main
 from demucs_training.cli import training_songs, write_weights
 from demucs_training.dataset import Examples
 from demucs_training.muon import Muon, _orthogonal
-from demucs_training.trainer import Settings, Trainer, log_l1
+from demucs_training.trainer import Settings, Trainer, log_error
 
 QUICK = Settings(steps=4, batch=1, crop=0.5, seed=3)
 
@@ -79,6 +79,20 @@ def test_examples_are_crops_of_the_stems_with_gain_sign_and_sides(songs: Path) -
     assert not torch.equal(drawn, examples.draw(np.random.default_rng(2), 6))
 
 
+def test_the_last_third_of_the_steps_takes_longer_examples(songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def record(estimate: torch.Tensor, stems: torch.Tensor) -> torch.Tensor:
+        shapes.append(tuple(stems.shape))
+        return log_error(estimate, stems)
+
+    monkeypatch.setattr(trainer_module, "log_error", record)
+    trainer = Trainer(training_songs(songs), Settings(steps=3, batch=2, crop=0.5))
+    for _ in range(3):
+        trainer.train_step()
+    assert shapes == [(2, 4, 2, 22_050), (2, 4, 2, 22_050), (1, 4, 2, 44_100)]
+
+
 def test_held_out_songs_are_refused(songs: Path, tmp_path: Path) -> None:
     assert len(training_songs(songs)) == 2
     ensure(HELD_OUT + 1, 1.0, "studio", tmp_path)
@@ -94,9 +108,9 @@ def test_songs_that_are_too_short_are_refused(songs: Path) -> None:
 def test_the_loss_grows_with_the_error_and_is_blind_to_level() -> None:
     stems = torch.randn(2, 4, 2, 1000, generator=torch.Generator().manual_seed(0))
     noise = torch.randn(2, 4, 2, 1000, generator=torch.Generator().manual_seed(1))
-    near, far = log_l1(stems + 0.1 * noise, stems), log_l1(stems + 0.5 * noise, stems)
+    near, far = log_error(stems + 0.1 * noise, stems), log_error(stems + 0.5 * noise, stems)
     assert near < far
-    torch.testing.assert_close(log_l1(10 * (stems + 0.1 * noise), 10 * stems), near, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(log_error(10 * (stems + 0.1 * noise), 10 * stems), near, rtol=1e-3, atol=1e-3)
 
 
 def test_muon_takes_orthogonal_steps_and_finds_a_minimum() -> None:

@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder of the run: checkpoint, log, weights")
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--batch", type=int, default=Settings.batch)
-    parser.add_argument("--crop", type=float, default=Settings.crop, help="seconds of an example")
+    parser.add_argument("--crop", type=float, default=Settings.crop, help="seconds; doubled for the last third")
     parser.add_argument("--rate", type=float, default=Settings.rate, help="highest learning rate")
     parser.add_argument("--start-from", type=Path, metavar="FILE", help="a checkpoint of the same architecture")
     parser.add_argument("--seed", type=int, default=Settings.seed)
