@@ -75,7 +75,7 @@ def print_quality(folder: Path, stems: list[Path]) -> None:
     """The SI-SDR of every stem against the known one, and the picture."""
     known = Track(folder.name, folder).read()
     mix, truth = known.mixture, known.stems
-    estimates = {file.stem: read_wav(file) for file in stems}
+    estimates = {file.stem: read_wav(file) for file in stems if file.stem in truth}  # a model may have more stems
     print("Quality  SI-SDR against the known stems, and what the mix itself has, in dB (higher is better):")
     for name, estimate in estimates.items():
         before, after = si_sdr(mix, truth[name]), si_sdr(estimate, truth[name])
@@ -104,10 +104,10 @@ def main() -> None:
         print(f"Stem     {stem}")
     print(f"Speed    {track['run_seconds']:.1f} s, real-time factor {track['real_time_factor']:.2f} (time / audio)")
     print(f"Memory   {facts['peak_memory_bytes'] / 1e6:.0f} MB at its peak, load {facts['load_seconds']:.1f} s")
-    if known:
-        print_quality(known, [Path(stem) for stem in track["stems"]])
-    elif not model["trained"]:
+    if not model["trained"]:
         print("Quality  none: the weights of this model are untrained, so its stems are no separation.")
+    elif known:
+        print_quality(known, [Path(stem) for stem in track["stems"]])
 
 
 if __name__ == "__main__":
