@@ -58,6 +58,7 @@ def export(
         files = [workshop / f"{name}.onnx", workshop / f"{name}.ort"]
         writer.write_onnx(twin, segment_frames(model), facts, files[0], static_batch=static_batch)
         writer.write_ort(*files)
+        writer.store_half(files[0])
         rows = verify.verify(evaluation_view(model), files, facts)
         _require_passed(rows)
         for file in files:

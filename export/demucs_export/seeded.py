@@ -53,6 +53,7 @@ def untrained(seed: int, config: Mapping[str, Any] | None = None) -> HTDemucs:
         except Exception as error:
             raise UsageError(f"HTDemucs does not accept this configuration: {error!r}") from error
         _make_every_weight_count(model)
+    _round_to_half(model)
     model.eval()
     return model
 
@@ -79,6 +80,13 @@ def _seconds(value: object) -> Fraction:
     if seconds <= 0:
         raise UsageError(f'segment must be a positive number or a fraction like "39/5", not {value!r}')
     return seconds
+
+
+@torch.no_grad()
+def _round_to_half(model: HTDemucs) -> None:
+    """Leave only weights that half precision holds, in which the official checkpoints are stored."""
+    for parameter in model.parameters():
+        parameter.copy_(parameter.half())
 
 
 @torch.no_grad()

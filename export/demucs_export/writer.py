@@ -1,15 +1,18 @@
 """Writes one model as an ONNX file and converts that to ONNX Runtime's own format."""
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnxruntime  # type: ignore[import-untyped]
 import torch
 from demucs.htdemucs import HTDemucs
+from numpy.typing import NDArray
 from onnxruntime.tools.ort_format_model.ort_model_processor import (  # type: ignore[import-untyped]
     OrtFormatModelProcessor,
 )
@@ -19,6 +22,7 @@ from .errors import ExportError
 OPSET = 20
 INPUT, OUTPUT = "mix", "stems"
 _MAX_IR_VERSION = 10
+_HALVED_SIZE = 1024  # values; less is not worth an operator
 
 
 def write_onnx(model: HTDemucs, frames: int, metadata: Mapping[str, str], path: Path, *, static_batch: bool) -> None:
@@ -47,6 +51,39 @@ def write_ort(source: Path, path: Path) -> None:
     foreign = sorted(domain for domain in operators(path) if domain not in ("", "ai.onnx"))
     if foreign:
         raise ExportError(f"the conversion to {path.name} added operators of {', '.join(foreign)}")
+
+
+def store_half(path: Path) -> None:
+    """Store the constants that float16 holds exactly as such, each followed by a Cast to float32.
+
+    Lossless, and free at run time: ONNX Runtime folds a Cast of a constant when it loads the file.
+    From an ORT-format file it would not, so that is converted from the file before this.
+    """
+    proto = onnx.load(path)
+    graph = proto.graph
+    casts = []
+    for tensor in graph.initializer:
+        halved = _exact_half(tensor)
+        if halved is not None:
+            name = tensor.name
+            tensor.CopyFrom(onnx.numpy_helper.from_array(halved, name + ".half"))
+            casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    check_contract(proto)
+    onnx.checker.check_model(proto, full_check=True)
+    path.write_bytes(proto.SerializeToString())
+
+
+def _exact_half(tensor: onnx.TensorProto) -> NDArray[np.float16] | None:
+    """The tensor's values in half precision, or None if that is no gain or changes one of them."""
+    if tensor.data_type != onnx.TensorProto.FLOAT or math.prod(tensor.dims) < _HALVED_SIZE:
+        return None
+    values = onnx.numpy_helper.to_array(tensor)
+    with np.errstate(over="ignore"):
+        halved = values.astype(np.float16)
+    return halved if np.array_equal(halved.astype(np.float32), values) else None
 
 
 def operators(path: Path) -> dict[str, set[str]]:

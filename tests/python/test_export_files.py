@@ -84,8 +84,30 @@ def test_nothing_but_the_two_files(exported):
 
 
 def test_full_size_files_are_small(full_export):
-    assert full_export.onnx.stat().st_size <= 172e6
+    assert full_export.onnx.stat().st_size <= 88e6  # the weights in half precision, like official ones
     assert full_export.ort.stat().st_size <= 172e6
+
+
+def test_only_what_half_precision_holds_is_stored_in_it(tmp_path):
+    exact = np.arange(2048, dtype=np.float32)
+    inexact = exact + np.float32(2**-14)
+    beyond = exact * 100  # half precision ends at 65504
+    arrays = {"exact": exact, "inexact": inexact, "beyond": beyond, "short": exact[:100]}
+    nodes = [onnx.helper.make_node("Sum", ["mix", "exact", "inexact", "beyond"], ["sum"])]
+    nodes.append(onnx.helper.make_node("Concat", ["sum", "short"], ["stems"], axis=0))
+    mix = onnx.helper.make_tensor_value_info("mix", onnx.TensorProto.FLOAT, [2048])
+    stems = onnx.helper.make_tensor_value_info("stems", onnx.TensorProto.FLOAT, [2148])
+    constants = [onnx.numpy_helper.from_array(value, name) for name, value in arrays.items()]
+    graph = onnx.helper.make_graph(nodes, "sums", [mix], [stems], constants)
+    opset = [onnx.helper.make_opsetid("", writer.OPSET)]
+    path = tmp_path / "sums.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=10), path)
+    (before,) = session(path).run(None, {"mix": exact})
+    writer.store_half(path)
+    kinds = {tensor.name: tensor.data_type for tensor in onnx.load(path).graph.initializer}
+    half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+    assert kinds == {"exact.half": half, "inexact": single, "beyond": single, "short": single}
+    np.testing.assert_array_equal(session(path).run(None, {"mix": exact})[0], before)
 
 
 def test_attention_scores_stay_small(full_export):
