@@ -53,7 +53,14 @@ build: setup $(WHEEL_STAMP)
 demo: build
 	@$(VENV)/python scripts/demo.py $(if $(SONG),--song "$(SONG)") $(if $(MODEL),--model "$(MODEL)")
 
-test: build
+# An ONNX Runtime that has OpenVINO, for the tests of that provider; its package exists for few platforms.
+build/openvino/ready: .venv/ready
+	@rm -rf $(@D); mkdir -p $(@D)
+	@[ "$$(uname -sm)" != "Linux x86_64" ] || \
+	  $(VENV)/pip install -q -c constraints.txt --no-deps --target $(@D) onnxruntime-openvino
+	@touch $@
+
+test: build build/openvino/ready
 	@$(VENV)/python scripts/run_tests.py
 
 lint: setup

@@ -257,7 +257,10 @@ PYBIND11_MODULE(_core, module) {
              return std::const_pointer_cast<Model>(Model::load(path, model_options(provider, threads)));
            }),
            py::arg("path"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
-           "Loads an .onnx or .ort file. `threads`: threads inside one inference, 0: one per physical core.")
+           R"(Loads an .onnx or .ort file.
+
+threads: threads inside one inference, 0: one per physical core.
+provider: "cpu", or with the package onnxruntime-openvino "openvino" and "openvino-bf16" (faster, less precise).)")
       .def(
           "separate",
           [](const std::shared_ptr<Model>& self, const MixArgument& mix, int sample_rate, double overlap,

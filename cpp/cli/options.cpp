@@ -35,6 +35,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   app.add_option("--seed", separation.seed, "Seed of the random shifts")->capture_default_str();
   app.add_option("--threads", options.model_options.threads, "Threads for the model; 0: one per core")
       ->capture_default_str();
+  app.add_option("--provider", options.model_options.provider, "What computes: cpu, openvino or openvino-bf16 (faster)")
+      ->capture_default_str();
   const std::map<std::string, SampleFormat> formats{
       {"16", SampleFormat::int16}, {"24", SampleFormat::int24}, {"32f", SampleFormat::float32}};
   std::string bit_depth = "32f";

@@ -5,6 +5,10 @@
 #endif
 #include <onnxruntime_cxx_api.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <array>
 #include <mutex>
 #include <optional>
@@ -40,6 +44,29 @@ std::string connect_runtime([[maybe_unused]] const std::filesystem::path& librar
   return base->GetVersionString();
 }
 
+/// Lets OpenVINO compute the whole model on the processor's cores, in "f32" or "bf16".
+void add_openvino(Ort::SessionOptions& session, const ModelOptions& options, const std::string& precision) {
+  std::string cpu = R"("INFERENCE_PRECISION_HINT":")" + precision + '"';
+  if (options.threads > 0) cpu += R"(,"INFERENCE_NUM_THREADS":)" + std::to_string(options.threads);
+  try {
+    session.AppendExecutionProvider_OpenVINO_V2({{"device_type", "CPU"}, {"load_config", R"({"CPU":{)" + cpu + "}}"}});
+  } catch (const Ort::Exception& failure) {
+    throw Error(Status::runtime_missing,
+                std::string("this ONNX Runtime has no OpenVINO (") + failure.what() +
+                    "); point DEMUCS_ORT_ONNXRUNTIME at the library in the Python package onnxruntime-openvino");
+  }
+  // Otherwise what OpenVINO turns down would be computed, unnoticed, by ONNX Runtime itself.
+  session.AddConfigEntry("session.disable_cpu_ep_fallback", "1");
+}
+
+void add_provider(Ort::SessionOptions& session, const ModelOptions& options) {
+  if (options.provider == "cpu") return;
+  if (options.provider == "openvino") return add_openvino(session, options, "f32");
+  if (options.provider == "openvino-bf16") return add_openvino(session, options, "bf16");
+  throw Error(Status::invalid_argument,
+              "there is no provider '" + options.provider + "'; this version knows cpu, openvino and openvino-bf16");
+}
+
 Ort::SessionOptions session_options(const ModelOptions& options) {
   Ort::SessionOptions session;
   session.SetExecutionMode(ORT_SEQUENTIAL);
@@ -50,6 +77,7 @@ Ort::SessionOptions session_options(const ModelOptions& options) {
   session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
   // Failures reach the caller as exceptions; a library does not write to standard error as well.
   session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
+  add_provider(session, options);
   return session;
 }
 
@@ -60,6 +88,18 @@ TensorSpec describe(const std::string& name, const Ort::TypeInfo& type) {
   spec.is_float32 = tensor.GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
   spec.shape = tensor.GetShape();
   return spec;
+}
+
+/// Keeps the memory of later runs together and gives back what loading left; changes no result.
+void tidy_memory(const Ort::Session& session, const ModelInfo& info) {
+  // A run needs about 16 times its output. An arena that grows to that by doubling is cut into regions, none of which
+  // fits the large tensors: a run would hold a quarter more. What is only reserved takes no memory until it is used.
+  const std::size_t output = info.sources.size() * info.channels * info.segment_frames * sizeof(float);
+  Ort::Allocator arena(session, Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault));
+  arena.Free(arena.Alloc(16 * output));
+#ifdef __GLIBC__
+  malloc_trim(0);  // the parsed file, as large as the weights
+#endif
 }
 
 ModelInfo inspect(const Ort::Session& session) {
@@ -95,10 +135,6 @@ namespace {
 /// The part both loads share; `open` creates the session, `what` names the model in messages.
 template <typename Impl, typename Open>
 std::unique_ptr<Impl> load_with(const ModelOptions& options, const std::string& what, const Open& open) {
-  if (options.provider != "cpu") {
-    throw Error(Status::invalid_argument,
-                "the provider '" + options.provider + "' is not supported; this version computes on 'cpu'");
-  }
   if (options.threads > max_threads) {
     throw Error(Status::invalid_argument, "at most " + std::to_string(max_threads) + " threads are supported");
   }
@@ -111,6 +147,7 @@ std::unique_ptr<Impl> load_with(const ModelOptions& options, const std::string& 
     impl->environment = Ort::Env(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
     impl->session = open(impl->environment, session_options(options));
     impl->info = inspect(impl->session);
+    if (options.provider == "cpu") tidy_memory(impl->session, impl->info);
   } catch (const Ort::Exception& failure) {
     throw Error(Status::bad_model, "cannot load " + what + " as an ONNX or ORT model (" + failure.what() +
                                        "); export it again with demucs-export");

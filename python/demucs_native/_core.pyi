@@ -29,7 +29,10 @@ class Model:
     @typing.overload
     def __init__(self, path: os.PathLike | str | bytes, *, provider: str = 'cpu', threads: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
         """
-        Loads an .onnx or .ort file. `threads`: threads inside one inference, 0: one per physical core.
+        Loads an .onnx or .ort file.
+        
+        threads: threads inside one inference, 0: one per physical core.
+        provider: "cpu", or with the package onnxruntime-openvino "openvino" and "openvino-bf16" (faster, less precise).
         """
     def run(self, mix: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
         """

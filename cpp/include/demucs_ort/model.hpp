@@ -26,7 +26,9 @@ struct ModelInfo {
 };
 
 struct ModelOptions {
-  /// Execution provider. This version knows "cpu".
+  /// What computes: "cpu", ONNX Runtime's own; "openvino" and "openvino-bf16", Intel's library on the same cores, where
+  /// the ONNX Runtime library has it. bf16: half the precision for a large gain in speed (docs/performance.md); on
+  /// processors without bfloat16 arithmetic OpenVINO computes in float32 all the same.
   std::string provider = "cpu";
   /// Threads used inside one inference, at most 1024; 0: one per physical core.
   unsigned threads = 0;
@@ -51,7 +53,7 @@ class DEMUCS_ORT_EXPORT Model {
   ~Model();
 
   const ModelInfo& info() const noexcept;
-  /// The provider that computes, e.g. "cpu".
+  /// The provider that computes, as it was asked for.
   const std::string& provider() const noexcept;
   /// Version of the ONNX Runtime library in use, e.g. "1.31.1".
   const std::string& runtime_version() const noexcept;
