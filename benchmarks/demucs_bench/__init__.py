@@ -1,4 +1,12 @@
 """Measures separation quality and speed of PyTorch, the program and the Python module, side by side."""
 
-BACKENDS = {"pytorch": "PyTorch", "cpp": "C++ program", "python": "Python module"}
+BACKENDS = {
+    "pytorch": "PyTorch",
+    "cpp": "C++ program",
+    "python": "Python module",
+    "cpp-bf16": "C++ program, OpenVINO bf16",
+}
 """The backends: names in files and options, and names in tables."""
+
+EVERYWHERE = ("pytorch", "cpp", "python")
+"""Those that need nothing but what is installed with them."""

@@ -70,6 +70,8 @@ class Python:
 class Program:
     """demucs_ort_cli, started for every track."""
 
+    provider = "cpu"
+
     def __init__(self, model: ModelChoice, threads: int) -> None:
         self._model, self._threads, self._program = model, threads, find_program()
         self.report: dict[str, Any] = {}  # what the program said of its last run
@@ -78,7 +80,8 @@ class Program:
         with tempfile.TemporaryDirectory() as folder:
             song, report = Path(folder) / "song.wav", Path(folder) / "report.json"
             soundfile.write(song, mixture.T, RATE, subtype="FLOAT")
-            options = ["-q", "-m", self._model.file, "--threads", self._threads, "--json", report]
+            options = ["-q", "-m", self._model.file, "--threads", self._threads]
+            options += ["--provider", self.provider, "--json", report]
             command = [str(part) for part in (self._program, *options, song, folder)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:
@@ -87,6 +90,12 @@ class Program:
             track = self.report["tracks"][0]
             stems = {Path(file).stem: read_wav(Path(file)) for file in track["stems"]}
         return stems, float(track["run_seconds"])
+
+
+class ProgramBf16(Program):
+    """The program computing in bfloat16; DEMUCS_ORT_ONNXRUNTIME must name an ONNX Runtime with OpenVINO."""
+
+    provider = "openvino-bf16"
 
 
 def find_program() -> Path:
@@ -100,5 +109,5 @@ def find_program() -> Path:
 
 def load(name: str, model: ModelChoice, threads: int) -> Backend:
     kinds: Mapping[str, type[PyTorch] | type[Program] | type[Python]]
-    kinds = {"pytorch": PyTorch, "cpp": Program, "python": Python}
+    kinds = {"pytorch": PyTorch, "cpp": Program, "python": Python, "cpp-bf16": ProgramBf16}
     return kinds[name](model, threads)

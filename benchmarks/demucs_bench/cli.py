@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import BACKENDS
+from . import BACKENDS, EVERYWHERE
 
 if TYPE_CHECKING:
     from .models import ModelChoice
@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     for command, model in ((quality, "demo"), (speed, "full")):
         add = command.add_argument
         add("--model", action="append", help=f"{_MODEL_HELP} (default {model})")
-        add("--backends", default=",".join(BACKENDS), help=f"which of {','.join(BACKENDS)} (default all)")
+        add("--backends", default=",".join(EVERYWHERE), help=f"some of {','.join(BACKENDS)} (default %(default)s)")
         add("--threads", type=int, default=0, help="threads of every backend (default 0: each one's own default)")
         add("--results", type=Path, default=Path("benchmark_results"), help="where time-stamped folders go")
         add("--resume", type=Path, metavar="FOLDER", help="go on with an interrupted run of the same settings")

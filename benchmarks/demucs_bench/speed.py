@@ -5,7 +5,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from demucs_songs import RATE
 from tqdm import tqdm
 
 from . import system
-from .backends import BackendError, Program
+from .backends import BackendError, Program, ProgramBf16
 from .models import ModelChoice
 from .results import Results, Row
 from .scores import Audio
@@ -107,12 +108,14 @@ def _time_python(model: ModelChoice, threads: int, segments: int, track: Audio) 
     return _figures(loaded, times[0], statistics.median(times[1:]), seconds, system.peak_memory())
 
 
-def _time_program(model: ModelChoice, threads: int, segments: int, track: Audio) -> dict[str, Any]:
+def _time_program(
+    model: ModelChoice, threads: int, segments: int, track: Audio, kind: type[Program] = Program
+) -> dict[str, Any]:
     """The steady time is what a segment adds to a track; reading and writing are included."""
     import demucs_native
 
     stride = int(0.75 * demucs_native.Model(model.file).segment_frames)  # a track so short is one segment
-    program = Program(model, threads)
+    program = kind(model, threads)
     _, first = program.separate(music(stride / RATE, 1))
     _, long = program.separate(music((1 + segments) * stride / RATE, 1))
     _, seconds = program.separate(track)
@@ -127,7 +130,12 @@ def _figures(load: float, first: float, steady: float, track: float, memory: int
 def _main() -> int:
     """One measurement in this process: backend, model, weights, threads, segments, seconds of the track."""
     name, file, weights, threads, segments, seconds = sys.argv[1:]
-    timers = {"pytorch": _time_pytorch, "python": _time_python, "cpp": _time_program}
+    timers: Mapping[str, Callable[..., dict[str, Any]]] = {
+        "pytorch": _time_pytorch,
+        "python": _time_python,
+        "cpp": _time_program,
+        "cpp-bf16": partial(_time_program, kind=ProgramBf16),
+    }
     track = music(float(seconds))
     try:
         figures: Mapping[str, Any] = timers[name](
