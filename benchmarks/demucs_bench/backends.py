@@ -16,6 +16,9 @@ from .models import ModelChoice
 from .scores import Audio
 from .tracks import read_wav
 
+PROVIDERS = {"cpp": "cpu", "cpp-bf16": "openvino-bf16"}
+"""What computes in the program, by backend; for the latter DEMUCS_ORT_ONNXRUNTIME names a runtime with OpenVINO."""
+
 
 class BackendError(Exception):
     """A backend cannot run, or failed on a track; the text says why."""
@@ -70,10 +73,8 @@ class Python:
 class Program:
     """demucs_ort_cli, started for every track."""
 
-    provider = "cpu"
-
-    def __init__(self, model: ModelChoice, threads: int) -> None:
-        self._model, self._threads, self._program = model, threads, find_program()
+    def __init__(self, model: ModelChoice, threads: int, provider: str) -> None:
+        self._model, self._threads, self._provider, self._program = model, threads, provider, find_program()
         self.report: dict[str, Any] = {}  # what the program said of its last run
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
@@ -81,7 +82,7 @@ class Program:
             song, report = Path(folder) / "song.wav", Path(folder) / "report.json"
             soundfile.write(song, mixture.T, RATE, subtype="FLOAT")
             options = ["-q", "-m", self._model.file, "--threads", self._threads]
-            options += ["--provider", self.provider, "--json", report]
+            options += ["--provider", self._provider, "--json", report]
             command = [str(part) for part in (self._program, *options, song, folder)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:
@@ -90,12 +91,6 @@ class Program:
             track = self.report["tracks"][0]
             stems = {Path(file).stem: read_wav(Path(file)) for file in track["stems"]}
         return stems, float(track["run_seconds"])
-
-
-class ProgramBf16(Program):
-    """The program computing in bfloat16; DEMUCS_ORT_ONNXRUNTIME must name an ONNX Runtime with OpenVINO."""
-
-    provider = "openvino-bf16"
 
 
 def find_program() -> Path:
@@ -108,6 +103,6 @@ def find_program() -> Path:
 
 
 def load(name: str, model: ModelChoice, threads: int) -> Backend:
-    kinds: Mapping[str, type[PyTorch] | type[Program] | type[Python]]
-    kinds = {"pytorch": PyTorch, "cpp": Program, "python": Python, "cpp-bf16": ProgramBf16}
-    return kinds[name](model, threads)
+    if name in PROVIDERS:
+        return Program(model, threads, PROVIDERS[name])
+    return PyTorch(model, threads) if name == "pytorch" else Python(model, threads)

@@ -15,7 +15,7 @@ from demucs_songs import RATE
 from tqdm import tqdm
 
 from . import system
-from .backends import BackendError, Program, ProgramBf16
+from .backends import PROVIDERS, BackendError, Program
 from .models import ModelChoice
 from .results import Results, Row
 from .scores import Audio
@@ -108,14 +108,12 @@ def _time_python(model: ModelChoice, threads: int, segments: int, track: Audio) 
     return _figures(loaded, times[0], statistics.median(times[1:]), seconds, system.peak_memory())
 
 
-def _time_program(
-    model: ModelChoice, threads: int, segments: int, track: Audio, kind: type[Program] = Program
-) -> dict[str, Any]:
+def _time_program(provider: str, model: ModelChoice, threads: int, segments: int, track: Audio) -> dict[str, Any]:
     """The steady time is what a segment adds to a track; reading and writing are included."""
     import demucs_native
 
     stride = int(0.75 * demucs_native.Model(model.file).segment_frames)  # a track so short is one segment
-    program = kind(model, threads)
+    program = Program(model, threads, provider)
     _, first = program.separate(music(stride / RATE, 1))
     _, long = program.separate(music((1 + segments) * stride / RATE, 1))
     _, seconds = program.separate(track)
@@ -133,8 +131,7 @@ def _main() -> int:
     timers: Mapping[str, Callable[..., dict[str, Any]]] = {
         "pytorch": _time_pytorch,
         "python": _time_python,
-        "cpp": _time_program,
-        "cpp-bf16": partial(_time_program, kind=ProgramBf16),
+        **{name: partial(_time_program, provider) for name, provider in PROVIDERS.items()},
     }
     track = music(float(seconds))
     try:

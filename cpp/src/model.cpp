@@ -92,8 +92,9 @@ TensorSpec describe(const std::string& name, const Ort::TypeInfo& type) {
 
 /// Keeps the memory of later runs together and gives back what loading left; changes no result.
 void tidy_memory(const Ort::Session& session, const ModelInfo& info) {
-  // A run needs about 16 times its output. An arena that grows to that by doubling is cut into regions, none of which
-  // fits the large tensors: a run would hold a quarter more. What is only reserved takes no memory until it is used.
+  // An arena that grows by doubling is cut into regions into which large tensors do not fit, and a run holds a quarter
+  // more. The factor, rounded up by the arena to a power of two, covers a run; reserved memory is taken when it is
+  // used.
   const std::size_t output = info.sources.size() * info.channels * info.segment_frames * sizeof(float);
   Ort::Allocator arena(session, Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault));
   arena.Free(arena.Alloc(16 * output));

@@ -49,6 +49,20 @@ def test_chooses_stems(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) 
     assert not (tmp_path / "none").exists()
 
 
+def test_providers_that_are_not_there_are_refused_not_replaced(
+    cli: Cli, gains_model: Path, song: Path, tmp_path: Path
+) -> None:
+    for provider, code, reason in (
+        ("openvino", 6, "onnxruntime-openvino"),
+        ("abacus", 2, "'abacus'; this version knows"),
+    ):
+        done = cli("-m", gains_model, "--provider", provider, song, tmp_path / "out")
+        assert done.returncode == code
+        assert reason in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("depth", "subtype"), [("16", "PCM_16"), ("24", "PCM_24"), ("32f", "FLOAT")])
 def test_bit_depth_and_clipping(cli: Cli, gains_model: Path, tmp_path: Path, depth: str, subtype: str) -> None:
     mix = music(20_000) * 8

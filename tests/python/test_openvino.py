@@ -1,9 +1,7 @@
-"""The OpenVINO providers: they compute, in the precision that was asked for, and never silently something else."""
+"""The OpenVINO providers compute, in the precision that was asked for. Collected where their package exists."""
 
 import json
 import os
-import platform
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +10,10 @@ from demucs_bench.scores import si_sdr
 from demucs_bench.tracks import Track, synthesised
 from support import ROOT, Cli, read_stems
 
-pytestmark = pytest.mark.skipif(
-    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="its package is for Linux on x86-64"
-)
-
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """In which programs use the ONNX Runtime that has OpenVINO."""
+    """In which programs use the ONNX Runtime that has OpenVINO; `make test` installs it."""
     (library,) = (ROOT / "build/openvino/onnxruntime/capi").glob("libonnxruntime.so.*")
     return {**os.environ, "DEMUCS_ORT_ONNXRUNTIME": str(library)}
 
@@ -55,30 +49,16 @@ def test_float32_keeps_parity(
         assert snr(plain_stems[name], stem) > 80, name
 
 
-@pytest.mark.skipif("avx512_bf16" not in Path("/proc/cpuinfo").read_text(), reason="no bfloat16 arithmetic here")
-def test_bfloat16_is_used_and_loses_next_to_nothing(
+def test_bfloat16_is_used_where_the_processor_has_it_and_loses_next_to_nothing(
     cli: Cli, environment: dict[str, str], song: Track, plain_stems: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     done = cli("--provider", "openvino-bf16", song.path / "mixture.wav", tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     stems, truth = read_stems(tmp_path), song.read().stems
+    flags = Path("/proc/cpuinfo").read_text()
+    most = 70 if "avx512_bf16" in flags or "amx_bf16" in flags else np.inf  # closer would be float32
     for name, plain in plain_stems.items():
-        assert 25 < snr(plain, stems[name]) < 70, name
+        assert 25 < snr(plain, stems[name]) < most, name
         before, after = si_sdr(plain, truth[name]), si_sdr(stems[name], truth[name])
         if before is not None and after is not None:
-            assert after > before - 0.1, name
-
-
-def test_a_runtime_without_it_is_refused(cli: Cli, song: Track, tmp_path: Path) -> None:
-    done = cli("--provider", "openvino", song.path / "mixture.wav", tmp_path / "out")
-    assert done.returncode == 6
-    assert "onnxruntime-openvino" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert not (tmp_path / "out").exists()
-
-
-def test_unknown_providers_are_named(cli: Cli, song: Track, tmp_path: Path) -> None:
-    done = cli("--provider", "abacus", song.path / "mixture.wav", tmp_path / "out")
-    assert done.returncode == 2
-    assert "'abacus'" in done.stderr
-    assert "openvino-bf16" in done.stderr
+            assert after > before - 0.05, name
