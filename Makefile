@@ -27,7 +27,7 @@ setup: .venv/ready
 	@PYTHON=$(PYTHON) scripts/install_system_packages.sh
 	@echo "Setting up .venv (a few minutes the first time)"
 	@$(PYTHON) -m venv .venv
-	@$(VENV)/pip install -q -c constraints.txt scikit-build-core pybind11
+	@$(VENV)/pip install -q -c constraints.txt scikit-build-core pybind11 setuptools numpy cython
 	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation '.[test]'
 	@touch $@
 
