@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .errors import ExportError, OutputError, UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from .api import Report, export
+    from .api import Report, check, export
     from .seeded import untrained
     from .weights import checkpoint, named, official
 
@@ -20,6 +20,7 @@ __all__ = [
     "Report",
     "UsageError",
     "WeightsError",
+    "check",
     "checkpoint",
     "export",
     "named",
@@ -29,6 +30,7 @@ __all__ = [
 
 _HOMES = {
     "Report": "api",
+    "check": "api",
     "export": "api",
     "checkpoint": "weights",
     "named": "weights",

@@ -1,17 +1,19 @@
-"""Model in, verified files out."""
+"""Model in, verified files out; and files verified again."""
 
+import copy
 import os
 import re
 import shutil
 import tempfile
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from demucs.htdemucs import HTDemucs
 
 from . import metadata, verify, writer
 from .errors import ExportError, OutputError, UsageError
-from .patch import evaluation_view, exportable, segment_frames
+from .patch import evaluation_view, exportable, segment_frames, with_segment
 
 
 @dataclass(frozen=True)
@@ -35,19 +37,29 @@ def export(
     trained: bool,
     description: str = "",
     static_batch: bool = False,
+    precision: str = "fp32",
+    segment: Fraction | None = None,
 ) -> Report:
     """Write `name`.onnx and `name`.ort of a stock HTDemucs into `directory`, once both match it.
 
     `description` goes into the files, for programs to show. The model is left as it is; it is evaluated
     as in `model.eval()`. With `static_batch` the batch axis is the literal one instead of a symbol.
+    `precision`: "fp32", "fp16" (weights rounded to half precision) or "int8" (linear layers in 8 bits); the
+    arithmetic that is left is float32, and each has its tolerance (`verify.TOLERANCES`).
+    `segment`: seconds that a run hears, at most those the model was trained on (the default); less takes
+    less time a run, and sounds worse the less it is.
     Existing files of these names are replaced, and only by files that passed. Raises UsageError (the
-    name), ExportError (the model, or files that do not match it) or OutputError (the folder); then, as
-    on an interrupt, nothing is left behind.
+    name, precision or segment), ExportError (the model, or files that do not match it) or OutputError
+    (the folder); then, as on an interrupt, nothing is left behind.
     """
     if not re.fullmatch(r"[\w.+ -]+", name) or name.startswith("."):
         raise UsageError(f"the model name {name!r} cannot be used as a file name")
-    twin = exportable(model)
-    facts = metadata.describe(model, name, trained, description)
+    if precision not in verify.TOLERANCES:
+        raise UsageError(f"the precision {precision!r} is none of {', '.join(verify.TOLERANCES)}")
+    if segment is not None:
+        model = with_segment(model, segment)
+    twin = exportable(_rounded(model) if precision == "fp16" else model)
+    facts = metadata.describe(model, name, trained, description, precision)
     target = Path(directory)
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -57,10 +69,12 @@ def export(
     try:
         files = [workshop / f"{name}.onnx", workshop / f"{name}.ort"]
         writer.write_onnx(twin, segment_frames(model), facts, files[0], static_batch=static_batch)
+        if precision == "int8":
+            writer.quantise_linear_layers(files[0])
         writer.write_ort(*files)
         writer.store_half(files[0])
         rows = verify.verify(evaluation_view(model), files, facts)
-        _require_passed(rows)
+        verify.require_passed(rows)
         for file in files:
             file.replace(target / file.name)
     except OSError as error:
@@ -70,13 +84,24 @@ def export(
     return Report(target / files[0].name, target / files[1].name, facts, rows)
 
 
-def _require_passed(rows: list[verify.Row]) -> None:
-    failed = [row for row in rows if not row.passed]
-    if failed:
-        worst = min(failed, key=lambda row: row.snr_db)
+def check(model: HTDemucs, file: str | os.PathLike[str]) -> list[verify.Row]:
+    """Compare an exported file with the stock HTDemucs it was made of, as `export` does before it keeps one.
+
+    Raises ExportError when it is no such file, was made of other weights, or does not match.
+    """
+    path = Path(file)
+    facts = verify.metadata_of(path)
+    if facts.get("demucs_ort.weights_sha256") != metadata.weights_sha256(model.state_dict()):
         raise ExportError(
-            f"{len(failed)} of {len(rows)} comparisons with PyTorch failed, no file was kept; "
-            f"worst: stem {worst.stem} of {worst.signal} in {worst.file}, "
-            f"max-abs {worst.max_abs:.1e} at a peak of {worst.peak:.1e}, SNR {worst.snr_db:.1f} dB\n"
-            f"{verify.table(rows)}"
+            f"{path} was not made of these weights: give the model or checkpoint that it was exported from"
         )
+    segment = Fraction(int(facts["demucs_ort.segment_frames"]), model.samplerate)
+    rows = verify.verify(with_segment(model, segment), [path], facts)
+    verify.require_passed(rows)
+    return rows
+
+
+def _rounded(model: HTDemucs) -> HTDemucs:
+    """A copy whose weights half precision holds."""
+    rounded: HTDemucs = copy.deepcopy(model).half().float()
+    return rounded

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,36 +51,67 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--config", type=Path, metavar="FILE.json", help="other hyper-parameters for --untrained")
     add("--name", help="name of the files and of the model in them")
+    add(
+        "--precision",
+        choices=["fp32", "fp16", "int8"],
+        default="fp32",
+        help="of the weights: exact (default), rounded to half precision, or linear layers in 8 bits and computed so",
+    )
+    add("--segment", type=_seconds, metavar="SECONDS", help="what a run hears, at most the default: the trained length")
+    add("--verify", type=Path, metavar="FILE", help="write nothing, compare this earlier export with the model")
     add("--static-batch", action="store_true", help="a literal batch of 1 instead of a symbol")
     add("-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder (default: .)")
     return parser
 
 
+def _seconds(text: str) -> Fraction:
+    try:
+        seconds = Fraction(text)  # exact, where 3.9 in binary is a frame short
+        float(seconds)
+        return seconds
+    except (ValueError, OverflowError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds like 3.9") from None
+
+
 def _check(options: argparse.Namespace) -> None:
+    if options.verify is not None and (options.segment is not None or options.precision != "fp32"):
+        raise UsageError("--verify takes segment and precision from the file: leave out --segment and --precision")
     if options.config is not None and options.untrained is None:
         raise UsageError("--config goes with --untrained: trained weights bring their own parameters")
 
 
 def _run(options: argparse.Namespace) -> None:
-    from .api import export
+    from . import verify
+    from .api import check, export
 
     start = time.monotonic()
     model, name, description = _model(options)
+    if options.verify is not None:
+        print(verify.table(check(model, options.verify)))
+        return
     trained = options.untrained is None
     if not trained:
         print(_UNTRAINED_NOTICE, file=sys.stderr)
     report = export(
         model,
         options.output,
-        name=options.name or name,
+        name=options.name or name + _suffix(options),
         trained=trained,
         description=description,
         static_batch=options.static_batch,
+        precision=options.precision,
+        segment=options.segment,
     )
     print(report)
     for file in (report.onnx, report.ort):
         print(f"{file}  {file.stat().st_size / 1e6:.1f} MB")
     print(f"verified against PyTorch in {time.monotonic() - start:.0f} s in all")
+
+
+def _suffix(options: argparse.Namespace) -> str:
+    """What tells the files of these options from those of the defaults."""
+    length = f"_{float(options.segment):g}s" if options.segment is not None else ""
+    return length + ("" if options.precision == "fp32" else f"_{options.precision}")
 
 
 def _model(options: argparse.Namespace) -> "tuple[HTDemucs, str, str]":

@@ -15,7 +15,9 @@ SCHEMA_VERSION = "1"
 PREFIX = "demucs_ort."
 
 
-def describe(model: HTDemucs, name: str, trained: bool, description: str = "") -> dict[str, str]:
+def describe(
+    model: HTDemucs, name: str, trained: bool, description: str = "", precision: str = "fp32"
+) -> dict[str, str]:
     """The metadata of `model`; raises ExportError for source names that a list cannot hold."""
     sources = [str(source) for source in model.sources]
     if any(not source or "," in source for source in sources) or len(set(sources)) != len(sources):
@@ -27,7 +29,7 @@ def describe(model: HTDemucs, name: str, trained: bool, description: str = "") -
         "channels": str(model.audio_channels),
         "segment_frames": str(segment_frames(model)),
         "sources": ",".join(sources),
-        "precision": "fp32",
+        "precision": precision,
         "trained": "true" if trained else "false",
         "weights_sha256": weights_sha256(model.state_dict()),
         "demucs_version": importlib.metadata.version("demucs"),

@@ -9,6 +9,7 @@ norm over long axes and the residual branches; all other layers are the caller's
 import copy
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .attention import BlockedAttention
-from .errors import ExportError
+from .errors import ExportError, UsageError
 from .norms import PlainDConv, PlainGroupNorm, PlainTokenNorm, mean_over
 from .spectrogram import RealSpectrogram
 
@@ -35,6 +36,22 @@ def evaluation_view(model: HTDemucs) -> HTDemucs:
     tensors = [*model.parameters(), *model.buffers()]
     twin = copy.deepcopy(model, memo={id(tensor): tensor for tensor in tensors})
     return twin.eval()
+
+
+def with_segment(model: HTDemucs, segment: Fraction) -> HTDemucs:
+    """The model with the same weights, in evaluation mode, that hears `segment` seconds at a time.
+
+    Raises UsageError for more than it was trained on, which stock demucs refuses too, or less than
+    one transform.
+    """
+    if not model.nfft / model.samplerate < segment <= model.segment:
+        raise UsageError(
+            f"the segment of {float(segment):g} s must be over {model.nfft / model.samplerate:.2f} s "
+            f"and at most the {float(model.segment):g} s that the model was trained on"
+        )
+    view = evaluation_view(model)
+    view.segment = segment
+    return view
 
 
 def exportable(model: HTDemucs) -> HTDemucs:

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from fractions import Fraction
 
 import demucs.pretrained
 import pytest
 from conftest import TINY
 from demucs_export import ExportError, OutputError, api, cli
 from test_weights import package, save_th
+
+PLAIN = {"description": "", "static_batch": False, "precision": "fp32", "segment": None}
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def test_checkpoint_is_exported_as_trained_under_its_name(tiny_model, calls, tmp
     assert cli.main(["--checkpoint", str(path), "-o", str(tmp_path)]) == 4
     ((model, directory, options),) = calls
     assert directory == tmp_path
-    assert options == {"name": "my model", "trained": True, "description": "", "static_batch": False}
+    assert options == {**PLAIN, "name": "my model", "trained": True}
     assert model.sources == ["left", "right"]
     assert "UNTRAINED" not in capsys.readouterr().err
 
@@ -64,7 +67,37 @@ def test_official_name(tiny_model, calls, monkeypatch):
     monkeypatch.setattr(demucs.pretrained, "get_model", lambda name: tiny_model)
     assert cli.main(["htdemucs", "--name", "other", "--static-batch"]) == 4
     assert calls[0][0] is tiny_model
-    assert calls[0][2] == {"name": "other", "trained": True, "description": "", "static_batch": True}
+    assert calls[0][2] == {**PLAIN, "name": "other", "trained": True, "static_batch": True}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (["--precision", "int8"], {"name": "htdemucs_int8", "precision": "int8"}),
+        (["--segment", "3.9"], {"name": "htdemucs_3.9s", "segment": Fraction(39, 10)}),
+        (
+            ["--segment", "4", "--precision", "fp16"],
+            {"name": "htdemucs_4s_fp16", "segment": Fraction(4), "precision": "fp16"},
+        ),
+        (["--precision", "fp16", "--name", "x"], {"name": "x", "precision": "fp16"}),
+    ],
+    ids=str,
+)
+def test_precision_and_segment_are_in_the_default_name(arguments, asked, tiny_model, calls, monkeypatch):
+    monkeypatch.setattr(demucs.pretrained, "get_model", lambda name: tiny_model)
+    assert cli.main(["htdemucs", *arguments]) == 4
+    assert calls[0][2] == {**PLAIN, "trained": True, **asked}
+
+
+def test_verify_writes_nothing_and_fails_for_a_file_of_other_weights(tiny_export, config, tmp_path, capsys):
+    arguments = ["--config", config, "--verify", str(tiny_export.onnx), "-o", str(tmp_path / "no")]
+    assert cli.main(["--untrained", "2", *arguments]) == 0
+    assert "left" in capsys.readouterr().out
+    assert cli.main(["--untrained", "3", *arguments]) == 4
+    assert "not made of these weights" in one_sentence(capsys)
+    assert cli.main(["--untrained", "2", *arguments, "--precision", "int8"]) == 2
+    assert "from the file" in one_sentence(capsys)
+    assert not (tmp_path / "no").exists()
 
 
 def test_demo_model_is_described_as_one(calls, capsys):
@@ -84,6 +117,9 @@ def test_demo_model_is_described_as_one(calls, capsys):
         ["--untrained", "x"],
         ["htdemucs", "--nonsense"],
         ["a", "b"],
+        ["htdemucs", "--precision", "int4"],
+        ["htdemucs", "--segment", "long"],
+        ["htdemucs", "--segment", "1e999"],
     ],
     ids=str,
 )

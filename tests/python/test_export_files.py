@@ -1,16 +1,20 @@
 """The written files: what they hold, how well they match, and that bad ones are never kept."""
 
+import copy
 import os
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import demucs_export
+import demucs_native
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from conftest import TINY
 from demucs_export import metadata, verify, writer
 
 
@@ -108,6 +112,82 @@ def test_only_what_half_precision_holds_is_stored_in_it(tmp_path):
     half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
     assert kinds == {"exact.half": half, "inexact": single, "beyond": single, "short": single}
     np.testing.assert_array_equal(session(path).run(None, {"mix": exact})[0], before)
+
+
+def test_int8_stores_linear_layers_in_8_bits(small_model, small_export, tmp_path):
+    report = demucs_export.export(small_model, tmp_path, name="small", trained=False, precision="int8")
+    assert report.metadata == {**small_export.metadata, "demucs_ort.precision": "int8"}
+    assert {row.file for row in report.rows} == {"small.onnx", "small.ort"}
+    assert all(row.snr_db >= 40 for row in report.rows)
+    assert min(row.snr_db for row in report.rows) < 80, "nothing was rounded"
+    proto = onnx.load(report.onnx)
+    weights = {tensor.name: tensor for tensor in proto.graph.initializer}
+    stored = [weights[node.input[1]] for node in proto.graph.node if node.op_type == "MatMulInteger"]
+    feed_forward = [tensor for tensor in stored if sorted(tensor.dims) == [64, 256]]
+    assert len(feed_forward) == 2 * 2 * 2  # layers, branches, halves
+    for tensor in stored:
+        assert tensor.data_type == onnx.TensorProto.INT8
+        assert np.abs(onnx.numpy_helper.to_array(tensor).astype(int)).max() <= 64, "overflows without VNNI"
+    assert report.onnx.stat().st_size < small_export.onnx.stat().st_size
+    assert demucs_native.Model(report.onnx).precision == "int8"
+
+
+def test_a_shorter_segment_matches_pytorch_run_at_that_length(tiny_model, tmp_path):
+    report = demucs_export.export(tiny_model, tmp_path, name="short", trained=False, segment=Fraction(1, 4))
+    assert report.metadata["demucs_ort.segment_frames"] == "11025"
+    assert min(row.snr_db for row in report.rows) >= 100
+    mix = np.random.default_rng(5).standard_normal((1, 2, 11025)).astype(np.float32)
+    stock = copy.deepcopy(tiny_model)
+    stock.segment = Fraction(1, 4)
+    with torch.no_grad():
+        expected = stock(torch.from_numpy(mix)).numpy()
+    np.testing.assert_allclose(session(report.onnx).run(None, {"mix": mix})[0], expected, atol=1e-4)
+    assert tiny_model.segment == 0.5
+    for file in (report.onnx, report.ort):
+        assert all(row.passed for row in demucs_export.check(tiny_model, file))
+
+
+@pytest.mark.parametrize("seconds", [Fraction(51, 100), Fraction(1, 20), Fraction(0), Fraction(-1)])
+def test_segments_that_are_too_long_or_too_short(seconds, tiny_model, tmp_path):
+    with pytest.raises(demucs_export.UsageError, match=r"at most the 0\.5 s"):
+        demucs_export.export(tiny_model, tmp_path, name="wrong", trained=False, segment=seconds)
+    assert not list(tmp_path.iterdir())
+
+
+def test_check_refuses_what_does_not_match(tiny_model, tiny_export, gains_model, tmp_path):
+    with pytest.raises(demucs_export.ExportError, match="not made of these weights"):
+        demucs_export.check(tiny_model, gains_model)
+    with pytest.raises(demucs_export.ExportError, match="cannot load"):
+        demucs_export.check(tiny_model, tmp_path / "missing.onnx")
+    write_with_other_weights(tiny_export.onnx, tmp_path / "changed.onnx")
+    with pytest.raises(demucs_export.ExportError, match="comparisons with PyTorch failed"):
+        demucs_export.check(tiny_model, tmp_path / "changed.onnx")
+
+
+def test_int8_of_a_model_without_linear_layers_is_refused(tmp_path):
+    model = demucs_export.untrained(3, {**TINY, "t_layers": 0})
+    with pytest.raises(demucs_export.ExportError, match="no linear layers"):
+        demucs_export.export(model, tmp_path, name="none", trained=False, precision="int8")
+    assert not list(tmp_path.iterdir())
+
+
+def test_fp16_rounds_weights_that_fp32_keeps(tiny_model, tmp_path):
+    """Weights trained in float32, unlike those of the official checkpoints."""
+    trained = copy.deepcopy(tiny_model)
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            parameter.mul_(1 + 2e-4 * torch.sin(torch.arange(parameter.numel())).view(parameter.shape))
+    before = {name: value.clone() for name, value in trained.state_dict().items()}
+    exact = demucs_export.export(trained, tmp_path, name="exact", trained=False)
+    report = demucs_export.export(trained, tmp_path, name="half", trained=False, precision="fp16")
+    assert report.metadata["demucs_ort.precision"] == "fp16"
+    assert report.metadata["demucs_ort.weights_sha256"] == exact.metadata["demucs_ort.weights_sha256"]
+    assert min(row.snr_db for row in exact.rows) >= 100
+    assert 45 <= min(row.snr_db for row in report.rows) < 80
+    saved = exact.onnx.stat().st_size - report.onnx.stat().st_size
+    large = [p.numel() for p in trained.parameters() if p.numel() >= 1024]
+    assert saved > 0.8 * 2 * sum(large)
+    assert all(torch.equal(value, before[name]) for name, value in trained.state_dict().items())
 
 
 def test_attention_scores_stay_small(full_export):

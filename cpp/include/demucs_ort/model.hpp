@@ -18,7 +18,7 @@ struct ModelInfo {
   std::size_t channels = 0;          ///< audio channels of the mix and of every stem
   std::size_t segment_frames = 0;    ///< frames the model hears at a time
   std::vector<std::string> sources;  ///< stem names, in output order
-  std::string precision;             ///< "fp32"
+  std::string precision;             ///< of the weights: "fp32", "fp16" or "int8"
   bool trained = false;              ///< false: seeded weights for tests, the output is no separation
   std::string weights_sha256;        ///< 64 hexadecimal digits
   std::string demucs_version;        ///< the demucs release the file was exported from
