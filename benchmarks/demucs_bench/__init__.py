@@ -5,6 +5,7 @@ BACKENDS = {
     "cpp": "C++ program",
     "python": "Python module",
     "cpp-bf16": "C++ program, OpenVINO bf16",
+    "pytorch-bf16": "PyTorch, bf16 autocast",
 }
 """The backends: names in files and options, and names in tables."""
 

@@ -1,4 +1,4 @@
-"""The three ways to run a model, behind one interface."""
+"""The ways to run a model, behind one interface."""
 
 import json
 import shutil
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import soundfile
 from demucs_songs import RATE
 
+from . import system
 from .models import ModelChoice
 from .scores import Audio
 from .tracks import read_wav
@@ -26,20 +27,28 @@ class BackendError(Exception):
 
 class Backend(Protocol):
     """A loaded model; `separate` returns the stems and the seconds it took, without loading and file access
-    where it can be told apart."""
+    where it can be told apart. `peak_memory`: bytes its process had resident at its highest."""
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]: ...
+    def peak_memory(self) -> int: ...
 
 
 class PyTorch:
-    """Stock demucs, as `demucs.api.Separator.separate_tensor` runs it with shifts=0."""
+    """Stock demucs, as `demucs.api.Separator.separate_tensor` runs it with shifts=0; with `bfloat16` under autocast."""
 
-    def __init__(self, model: ModelChoice, threads: int) -> None:
+    def __init__(self, model: ModelChoice, threads: int, *, bfloat16: bool = False) -> None:
         import torch
 
         if threads:
             torch.set_num_threads(threads)
-        self._model = model.pytorch
+        self._model, self._bfloat16 = model.pytorch, bfloat16
+
+    def run(self, segment: Audio) -> None:
+        """One segment, [1, channels, frames]."""
+        import torch
+
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+            self._model(torch.from_numpy(segment))
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
         import torch
@@ -49,11 +58,14 @@ class PyTorch:
         mix = torch.from_numpy(mixture)
         mono = mix.mean(0)
         centre, scale = mono.mean(), mono.std() + 1e-8
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
             stems = apply_model(self._model, ((mix - centre) / scale)[None], shifts=0, split=True, overlap=0.25)[0]
         stems = stems * scale + centre
         seconds = time.perf_counter() - start
         return {name: stem.numpy() for name, stem in zip(self._model.sources, stems, strict=True)}, seconds
+
+    def peak_memory(self) -> int:
+        return system.peak_memory()
 
 
 class Python:
@@ -62,12 +74,15 @@ class Python:
     def __init__(self, model: ModelChoice, threads: int) -> None:
         import demucs_native
 
-        self._model = demucs_native.Model(model.file, threads=threads)
+        self.model = demucs_native.Model(model.file, threads=threads)
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
         start = time.perf_counter()
-        stems = self._model.separate(mixture)
+        stems = self.model.separate(mixture)
         return stems, time.perf_counter() - start
+
+    def peak_memory(self) -> int:
+        return system.peak_memory()
 
 
 class Program:
@@ -75,7 +90,7 @@ class Program:
 
     def __init__(self, model: ModelChoice, threads: int, provider: str) -> None:
         self._model, self._threads, self._provider, self._program = model, threads, provider, find_program()
-        self.report: dict[str, Any] = {}  # what the program said of its last run
+        self._report: dict[str, Any] = {}  # what the program said of its last run
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
         with tempfile.TemporaryDirectory() as folder:
@@ -87,10 +102,16 @@ class Program:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise BackendError(f"exit code {done.returncode}: {done.stderr.strip()}")
-            self.report = json.loads(report.read_text())
-            track = self.report["tracks"][0]
+            self._report = json.loads(report.read_text())
+            track = self._report["tracks"][0]
             stems = {Path(file).stem: read_wav(Path(file)) for file in track["stems"]}
         return stems, float(track["run_seconds"])
+
+    def load_seconds(self) -> float:
+        return float(self._report["load_seconds"])
+
+    def peak_memory(self) -> int:
+        return int(self._report["peak_memory_bytes"])
 
 
 def find_program() -> Path:
@@ -102,7 +123,14 @@ def find_program() -> Path:
     return Path(found)
 
 
+def can_run(name: str, model: ModelChoice) -> bool:
+    """PyTorch runs no exported file: it needs the weights."""
+    return not name.startswith("pytorch") or bool(model.weights)
+
+
 def load(name: str, model: ModelChoice, threads: int) -> Backend:
     if name in PROVIDERS:
         return Program(model, threads, PROVIDERS[name])
-    return PyTorch(model, threads) if name == "pytorch" else Python(model, threads)
+    if name == "python":
+        return Python(model, threads)
+    return PyTorch(model, threads, bfloat16=name == "pytorch-bf16")

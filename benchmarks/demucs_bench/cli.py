@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .tracks import Track
 
 _MODEL_HELP = (
-    "demo (comes with demucs_native), full (htdemucs' size, untrained, for speed), or FILE.onnx[@WEIGHTS] with WEIGHTS "
+    "demo (comes with demucs_native), full (htdemucs' size, untrained, for speed), dense (full with plain Fourier "
+    "transforms, as in other exports), or FILE.onnx[@WEIGHTS] with WEIGHTS "
     "an official name, a checkpoint or untrained:SEED; may be repeated; without WEIGHTS PyTorch is left out"
 )
 
@@ -24,15 +25,18 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     quality = commands.add_parser("quality", help="SI-SDR a stem, and SNR of each backend against PyTorch")
     speed = commands.add_parser("speed", help="load, first-segment, steady and track time, and peak memory")
-    for command, model in ((quality, "demo"), (speed, "full")):
+    scaling = commands.add_parser("scaling", help="time and peak memory by length of the track, speed by threads")
+    for command, model in ((quality, "demo"), (speed, "full"), (scaling, "full")):
         add = command.add_argument
         add("--model", action="append", help=f"{_MODEL_HELP} (default {model})")
         add("--backends", default=",".join(EVERYWHERE), help=f"some of {','.join(BACKENDS)} (default %(default)s)")
-        add("--threads", type=int, default=0, help="threads of every backend (default 0: each one's own default)")
         add("--results", type=Path, default=Path("benchmark_results"), help="where time-stamped folders go")
         add("--resume", type=Path, metavar="FOLDER", help="go on with an interrupted run of the same settings")
         add("--cache", type=Path, default=Path("build/bench"), help="where songs and models are kept between runs")
         command.set_defaults(default_model=model)
+    for command in (quality, speed):
+        add = command.add_argument
+        add("--threads", type=int, default=0, help="threads of every backend (default 0: each one's own default)")
     add = quality.add_argument
     add("--musdb-root", type=Path, help="a MUSDB18-HQ or MUSDB18 folder (default: synthesised held-out songs)")
     add("--palette", choices=["studio", "foreign"], default="studio", help="sound sources of the synthesised songs")
@@ -42,7 +46,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=3, help="how often every backend is measured, in turns (default 3)")
     add("--segments", type=int, default=5, help="segments of the steady time (default 5)")
     add("--seconds", type=float, default=60.0, help="length of the track (default 60)")
+    add = scaling.add_argument
+    add("--rounds", type=int, default=1, help="how often everything is measured (default 1)")
+    add("--lengths", type=_numbers, default="15,60,240", help="seconds of the tracks (default %(default)s)")
+    add("--thread-counts", type=_numbers, default="1,2", help="with the shortest track (default %(default)s)")
     return parser
+
+
+def _numbers(text: str) -> list[int]:
+    """Whole numbers of at least 1, separated by commas."""
+    numbers = [int(part) if part.isdecimal() else 0 for part in text.split(",")]
+    if min(numbers) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers like 15,60")
+    return numbers
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,8 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     backends = options.backends.split(",")
-    numbers = [options.threads + 1, options.seconds, getattr(options, "limit", None) or 1]
-    numbers += [getattr(options, name, 1) for name in ("rounds", "segments")]
+    numbers = [getattr(options, "threads", 0) + 1, getattr(options, "limit", None) or 1]
+    numbers += [getattr(options, name, 1) for name in ("rounds", "segments", "seconds")]
     if not set(backends) <= set(BACKENDS) or len(set(backends)) != len(backends):
         parser.error(f"--backends takes distinct names out of {', '.join(BACKENDS)}")
     if min(numbers) < 1:
@@ -81,7 +97,9 @@ def _run(options: argparse.Namespace, backends: Sequence[str]) -> int:
         results = Results(folder, settings, backends)
         if options.command == "quality":
             return _quality(options, models, results)
-        return _speed(options, models, results)
+        if options.command == "speed":
+            return _speed(options, models, results)
+        return _scaling(options, models, results)
     except (ModelError, BackendError, DatasetError, ResultError, ExportError, MissingInstrument, OSError) as error:
         return _fail(str(error))
     except demucs_native.Error as error:
@@ -119,6 +137,15 @@ def _speed(options: argparse.Namespace, models: "Sequence[ModelChoice]", results
                   seconds=options.seconds)  # fmt: skip
     summaries = {name: speed.summarise(rows) for name, rows in results.rows.items() if rows}
     return _finish(results, "speed", summaries, report.speed_table(summaries), report.speed_plot)
+
+
+def _scaling(options: argparse.Namespace, models: "Sequence[ModelChoice]", results: "Results") -> int:
+    from . import report, scaling
+
+    scaling.measure(results, models, lengths=options.lengths, thread_counts=options.thread_counts,
+                    rounds=options.rounds)  # fmt: skip
+    summaries = {name: scaling.summarise(rows) for name, rows in results.rows.items() if rows}
+    return _finish(results, "scaling", summaries, report.scaling_table(summaries), report.scaling_plot)
 
 
 def _finish(results: "Results", name: str, summaries: Any, table: str, plot: Any) -> int:

@@ -45,28 +45,34 @@ class ModelChoice:
 
 
 def choose(text: str, cache: Path) -> ModelChoice:
-    """`demo`, `full`, or FILE[@WEIGHTS]; raises ModelError.
+    """`demo`, `full`, `dense`, or FILE[@WEIGHTS]; raises ModelError.
 
     `demo` is the model that comes with demucs_native. `full` has the size of htdemucs and
-    untrained weights, for speed; it is exported below `cache` on first use.
+    untrained weights, for speed; `dense` is the same with plain Fourier transforms, as other exports
+    have them. Both are exported below `cache` on first use.
     """
     if text == "demo":
         import demucs_native
 
         return ModelChoice(demucs_native.demo_model_file(), "htdemucs_demo")
-    if text == "full":
-        return _full_size(cache / "models")
+    if text in ("full", "dense"):
+        return _full_size(cache / "models", dense=text == "dense")
     name, _, weights = text.partition("@")
     if not Path(name).is_file():
-        raise ModelError(f"there is no model {name}: give demo, full, or FILE.onnx[@WEIGHTS]")
+        raise ModelError(f"there is no model {name}: give demo, full, dense, or FILE.onnx[@WEIGHTS]")
     return ModelChoice(Path(name).resolve(), weights or None)
 
 
-def _full_size(folder: Path) -> ModelChoice:
+def _full_size(folder: Path, *, dense: bool) -> ModelChoice:
     import demucs_export
 
-    file = folder / "htdemucs_untrained.onnx"
+    from . import dense_dft
+
+    file = folder / ("htdemucs_dense_dft.onnx" if dense else "htdemucs_untrained.onnx")
     if not file.exists():
         print("exporting a model of the full size, once", flush=True)
-        demucs_export.export(demucs_export.untrained(0), folder, name=file.stem, trained=False)
+        if dense:
+            dense_dft.export(demucs_export.untrained(0), file)
+        else:
+            demucs_export.export(demucs_export.untrained(0), folder, name=file.stem, trained=False)
     return ModelChoice(file, "untrained:0")

@@ -9,7 +9,7 @@ import soundfile
 from demucs_songs import RATE
 from tqdm import tqdm
 
-from .backends import Backend, BackendError, load
+from .backends import Backend, BackendError, can_run, load
 from .models import ModelChoice
 from .results import Results, Row
 from .scores import Audio, si_sdr, snr
@@ -22,18 +22,13 @@ _HIGHEST_SNR = 200.0  # stands for equality, which JSON has no number for
 def measure(results: Results, models: Sequence[ModelChoice], tracks: Sequence[Track], threads: int) -> None:
     """Separates every track with every model and backend that is still missing in `results`."""
     for model in models:
-        backends = [name for name in results.rows if name != REFERENCE or model.weights]
-        missing = [track for track in tracks if not _done(results, backends, model, track)]
+        backends = [name for name in results.rows if can_run(name, model)]
+        missing = [track for track in tracks if not all(results.has(name, model.name, track.name) for name in backends)]
         if not missing:
             continue
         loaded = {name: load(name, model, threads) for name in backends}
         for track in tqdm(missing, desc=model.name, unit="track", disable=None):
             _measure_track(results, loaded, model, track)
-
-
-def _done(results: Results, backends: Sequence[str], model: ModelChoice, track: Track) -> bool:
-    wanted = (model.name, track.name)
-    return all(any((row["model"], row["track"]) == wanted for row in results.rows[name]) for name in backends)
 
 
 def _measure_track(results: Results, loaded: Mapping[str, Backend], model: ModelChoice, track: Track) -> None:
@@ -53,7 +48,7 @@ def _measure_track(results: Results, loaded: Mapping[str, Backend], model: Model
             if name == REFERENCE:
                 reference = stems
             row = {**label, "status": "ok", **_figures(recording, stems, seconds, reference)}
-        if (model.name, track.name) not in [(old["model"], old["track"]) for old in results.rows[name]]:
+        if not results.has(name, **label):
             results.add(name, row, summarise)
 
 

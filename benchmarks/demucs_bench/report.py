@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from . import BACKENDS
 from .results import write_aside
@@ -65,6 +66,21 @@ def speed_table(summaries: Summaries) -> str:
     return "\n".join([*lines, "", *notes])
 
 
+def scaling_table(summaries: Summaries) -> str:
+    """Markdown: time and peak memory by length of the track and by number of threads."""
+    head = ["model", "backend", "track, s", "threads", "time, s", "real-time factor", "peak memory, MB"]
+    lines, notes = [_line(head), _line(["---"] * 2 + ["---:"] * (len(head) - 2))], []
+    for backend, models in summaries.items():
+        for model, summary in models.items():
+            notes += [f"{model}, {BACKENDS[backend]}: {track} failed" for track in summary["failed"]]
+            for point in summary["points"]:
+                audio, seconds = point["audio_seconds"], point["seconds"]
+                cells = [f"{audio:g}", str(point["threads"] or "default"), f"{seconds:.1f}", f"{seconds / audio:.3f}"]
+                memory = f"{point['peak_memory_bytes'] / 1e6:.0f}"
+                lines.append(_line([model, BACKENDS[backend], *cells, memory]))
+    return "\n".join([*lines, "", *notes])
+
+
 def quality_plot(summaries: Summaries, file: Path) -> None:
     """Mean SI-SDR a stem, one bar a backend, one panel a model."""
     stems = [*_stems(summaries), "all"]
@@ -99,6 +115,30 @@ def speed_plot(summaries: Summaries, file: Path) -> None:
     _draw(summaries, file, draw)
 
 
+def scaling_plot(summaries: Summaries, file: Path) -> None:
+    """A row of panels a model: time and memory against length, and speed against threads."""
+    models = list(dict.fromkeys(model for found in summaries.values() for model in found))
+    figure, panels = plt.subplots(len(models), 3, figsize=(13, 3.6 * len(models)), squeeze=False)
+    for row, model in zip(panels, models, strict=True):
+        for backend, found in summaries.items():
+            points = found.get(model, {}).get("points", [])
+            by_length = [(p["audio_seconds"], p["seconds"], p["peak_memory_bytes"]) for p in points if not p["threads"]]
+            by_threads = [(p["threads"], p["audio_seconds"] / p["seconds"]) for p in points if p["threads"]]
+            lengths, times, memory = zip(*sorted(by_length), strict=True) if by_length else ((), (), ())
+            counts, speeds = zip(*sorted(by_threads), strict=True) if by_threads else ((), ())
+            row[0].plot(lengths, times, "o-", label=BACKENDS[backend])
+            row[1].plot(lengths, [size / 1e6 for size in memory], "o-", label=BACKENDS[backend])
+            row[2].plot(counts, speeds, "o-", label=BACKENDS[backend])
+        labels = (("length of the track, s", "time, s"), ("length of the track, s", "peak memory, MB"),
+                  ("threads", "speed, times real time"))  # fmt: skip
+        for axes, (across, up) in zip(row, labels, strict=True):
+            axes.set(xlabel=across, ylabel=up, ylim=(0, None), title=model)
+            axes.grid(alpha=0.3)
+            axes.legend(fontsize="small")
+        row[2].xaxis.get_major_locator().set_params(integer=True)
+    _save(figure, file)
+
+
 def write(folder: Path, name: str, table: str) -> None:
     write_aside(folder / f"{name}.md", table)
 
@@ -111,6 +151,10 @@ def _draw(summaries: Summaries, file: Path, draw: Any) -> None:
         axes.set_title(model)
         axes.legend(fontsize="small")
         axes.grid(axis="y", alpha=0.3)
+    _save(figure, file)
+
+
+def _save(figure: Figure, file: Path) -> None:
     figure.tight_layout()
     figure.savefig(file, dpi=110)
     plt.close(figure)

@@ -25,6 +25,9 @@ class Results:
         self.folder, self._settings, self._system = folder, dict(settings), system.describe()
         self.rows: dict[str, list[Row]] = {backend: self._read(backend) for backend in backends}
 
+    def has(self, backend: str, model: str, track: str) -> bool:
+        return any((row["model"], row["track"]) == (model, track) for row in self.rows[backend])
+
     def add(self, backend: str, row: Row, summarise: Callable[[Sequence[Row]], Mapping[str, Any]]) -> None:
         self.rows[backend].append(row)
         content = {

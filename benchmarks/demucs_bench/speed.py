@@ -1,8 +1,6 @@
 """How fast each backend is, with load, first segment and memory apart, each in a process of its own, in turns."""
 
-import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +12,13 @@ import numpy as np
 from demucs_songs import RATE
 from tqdm import tqdm
 
-from . import system
-from .backends import PROVIDERS, BackendError, Program
+from . import isolated
+from .backends import PROVIDERS, Program, Python, PyTorch, can_run
 from .models import ModelChoice
 from .results import Results, Row
 from .scores import Audio
 
+_MODULE = "demucs_bench.speed"  # __name__ is not that in the process of its own
 FIGURES = ("load_seconds", "first_segment_seconds", "segment_seconds", "track_seconds", "peak_memory_bytes")
 
 
@@ -33,23 +32,13 @@ def measure(
     results: Results, models: Sequence[ModelChoice], *, threads: int, rounds: int, segments: int, seconds: float
 ) -> None:
     """Runs all backends once a round, so that a slower minute of the machine hits all of them."""
-    backends = list(results.rows)
-    jobs = [(round_, model, name) for model in models for round_ in range(rounds) for name in backends]
+    jobs = [(round_, model, name) for model in models for round_ in range(rounds) for name in results.rows]
     for round_, model, name in tqdm(jobs, unit="run", disable=None):
         label = {"model": model.name, "track": f"round {round_}"}
-        if any(row["model"] == model.name and row["track"] == label["track"] for row in results.rows[name]):
+        if results.has(name, **label) or not can_run(name, model):
             continue
-        if name == "pytorch" and not model.weights:
-            continue
-        task = [name, model.file, model.weights or "", threads, segments, seconds]
-        command = [sys.executable, "-m", "demucs_bench.speed", *map(str, task)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            row: Row = {**label, "status": "ok", **json.loads(done.stdout.splitlines()[-1])}
-        else:
-            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-            row = {**label, "status": "failed", "error": lines[-1]}
-        results.add(name, row, summarise)
+        figures = isolated.run(_MODULE, name, model.file, model.weights or "", threads, segments, seconds)
+        results.add(name, {**label, **figures}, summarise)
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, Any]:
@@ -70,42 +59,33 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "least": min(values), "greatest": max(values)}
 
 
-def _time_pytorch(model: ModelChoice, threads: int, segments: int, track: Audio) -> dict[str, Any]:
-    import torch
-
-    from .backends import PyTorch
-
+def _time_pytorch(bfloat16: bool, model: ModelChoice, threads: int, segments: int, track: Audio) -> dict[str, Any]:
     start = time.perf_counter()
-    backend = PyTorch(model, threads)
+    backend = PyTorch(model, threads, bfloat16=bfloat16)
     loaded = time.perf_counter() - start
-    frames = int(model.pytorch.segment * RATE)
-    segment = torch.from_numpy(music(frames / RATE, 1))[None]
-    times = []
-    with torch.no_grad():
-        for _ in range(1 + segments):
-            start = time.perf_counter()
-            model.pytorch(segment)
-            times.append(time.perf_counter() - start)
+    segment = music(int(model.pytorch.segment * RATE) / RATE, 1)[None]
+    first, steady = _first_and_steady(partial(backend.run, segment), segments)
     _, seconds = backend.separate(track)
-    return _figures(loaded, times[0], statistics.median(times[1:]), seconds, system.peak_memory())
+    return _figures(loaded, first, steady, seconds, backend.peak_memory())
 
 
 def _time_python(model: ModelChoice, threads: int, segments: int, track: Audio) -> dict[str, Any]:
-    import demucs_native
-
     start = time.perf_counter()
-    loaded_model = demucs_native.Model(model.file, threads=threads)
+    backend = Python(model, threads)
     loaded = time.perf_counter() - start
-    segment = music(loaded_model.segment_frames / RATE, 1)[None]
+    segment = music(backend.model.segment_frames / RATE, 1)[None]
+    first, steady = _first_and_steady(partial(backend.model.run, segment), segments)
+    _, seconds = backend.separate(track)
+    return _figures(loaded, first, steady, seconds, backend.peak_memory())
+
+
+def _first_and_steady(run: Callable[[], object], segments: int) -> tuple[float, float]:
     times = []
     for _ in range(1 + segments):
         start = time.perf_counter()
-        loaded_model.run(segment)
+        run()
         times.append(time.perf_counter() - start)
-    start = time.perf_counter()
-    loaded_model.separate(track)
-    seconds = time.perf_counter() - start
-    return _figures(loaded, times[0], statistics.median(times[1:]), seconds, system.peak_memory())
+    return times[0], statistics.median(times[1:])
 
 
 def _time_program(provider: str, model: ModelChoice, threads: int, segments: int, track: Audio) -> dict[str, Any]:
@@ -117,33 +97,25 @@ def _time_program(provider: str, model: ModelChoice, threads: int, segments: int
     _, first = program.separate(music(stride / RATE, 1))
     _, long = program.separate(music((1 + segments) * stride / RATE, 1))
     _, seconds = program.separate(track)
-    load, memory = program.report["load_seconds"], program.report["peak_memory_bytes"]
-    return _figures(load, first, (long - first) / segments, seconds, memory)
+    return _figures(program.load_seconds(), first, (long - first) / segments, seconds, program.peak_memory())
 
 
 def _figures(load: float, first: float, steady: float, track: float, memory: int) -> dict[str, Any]:
     return dict(zip(FIGURES, (load, first, steady, track, memory), strict=True))
 
 
-def _main() -> int:
-    """One measurement in this process: backend, model, weights, threads, segments, seconds of the track."""
-    name, file, weights, threads, segments, seconds = sys.argv[1:]
+def _measured(name: str, file: str, weights: str, threads: str, segments: str, seconds: str) -> Mapping[str, Any]:
+    """One measurement in this process."""
     timers: Mapping[str, Callable[..., dict[str, Any]]] = {
-        "pytorch": _time_pytorch,
+        "pytorch": partial(_time_pytorch, False),
+        "pytorch-bf16": partial(_time_pytorch, True),
         "python": _time_python,
         **{name: partial(_time_program, provider) for name, provider in PROVIDERS.items()},
     }
     track = music(float(seconds))
-    try:
-        figures: Mapping[str, Any] = timers[name](
-            ModelChoice(Path(file), weights or None), int(threads), int(segments), track
-        )
-    except BackendError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(json.dumps({**figures, "audio_seconds": float(seconds), "threads": int(threads)}))
-    return 0
+    figures = timers[name](ModelChoice(Path(file), weights or None), int(threads), int(segments), track)
+    return {**figures, "audio_seconds": float(seconds), "threads": int(threads)}
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(isolated.answer(_measured))

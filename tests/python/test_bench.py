@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from demucs_bench import quality, report, speed
 from demucs_bench.cli import main
+from demucs_bench.dense_dft import DenseSpectrogram
 from demucs_bench.models import ModelError, choose
 from demucs_bench.results import ResultError, Results
 from demucs_bench.scores import si_sdr, snr
 from demucs_bench.tracks import musdb
 from demucs_export import Report
+from demucs_export.spectrogram import RealSpectrogram
 from demucs_songs import STEMS
 from demucs_songs.files import ensure
 from support import ROOT, music
@@ -159,6 +162,47 @@ def test_speed_table_gives_the_ratio_to_pytorch() -> None:
     assert "| 0.333 |" in line
 
 
+def test_scaling_run_measures_every_length_and_number_of_threads(small_export: Report, tmp_path: Path) -> None:
+    arguments = [
+        "--model",
+        small_export.onnx,
+        "--backends",
+        "cpp,python",
+        "--lengths",
+        "2,40",
+        "--thread-counts",
+        "1,2",
+    ]
+    assert bench("scaling", *arguments, "--results", tmp_path) == 0
+    (folder,) = tmp_path.iterdir()
+    for name, content in results_in(folder).items():
+        points = content["summary"][small_export.onnx.stem]["points"]
+        assert [(point["audio_seconds"], point["threads"]) for point in points] == [(2, 0), (40, 0), (2, 1), (2, 2)]
+        assert points[1]["seconds"] > points[0]["seconds"] > 0
+        # Only the program writes stems as it goes; the module returns them all, 4 x 8 bytes a frame.
+        grown = points[1]["peak_memory_bytes"] - points[0]["peak_memory_bytes"]
+        assert grown > 38 * 44_100 * 32 if name == "python" else grown < 20e6
+    assert (folder / "scaling.png").stat().st_size > 5000
+    assert "| 40 | default |" in (folder / "scaling.md").read_text()
+
+
+def test_bfloat16_pytorch_is_measured_against_plain_pytorch(dataset: Path, tmp_path: Path) -> None:
+    arguments = ["--musdb-root", dataset, "--limit", 1, "--backends", "pytorch,pytorch-bf16"]
+    assert bench("quality", *arguments, "--results", tmp_path) == 0
+    (folder,) = tmp_path.iterdir()
+    for stem in results_in(folder)["pytorch-bf16"]["summary"]["htdemucs_demo"]["stems"].values():
+        assert 15 < stem["snr_to_pytorch"]["lowest"] < 80  # less precise than float32, and the same model
+
+
+def test_dense_transform_equals_ours() -> None:
+    ours = RealSpectrogram(256, 64)
+    dense = DenseSpectrogram(ours)
+    signal = torch.from_numpy(music(3_000))[None]
+    spectrum = ours(signal)
+    torch.testing.assert_close(dense(signal), spectrum, atol=1e-5, rtol=0)
+    torch.testing.assert_close(dense.inverse(spectrum, 3_000), ours.inverse(spectrum, 3_000), atol=1e-5, rtol=0)
+
+
 def test_summary_leaves_silent_references_out() -> None:
     figures = {"si_sdr": 5.0, "si_sdr_mixture": -5.0, "snr_to_pytorch": 100.0}
     silent = {"si_sdr": None, "si_sdr_mixture": None, "snr_to_pytorch": 90.0}
@@ -195,6 +239,7 @@ def test_results_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:
         (("quality", "--model", "nowhere.onnx"), 1, "no model"),
         (("quality", "--backends", "fortran"), 2, "pytorch, cpp, python"),
         (("speed", "--rounds", "0"), 2, "at least 1"),
+        (("scaling", "--lengths", "15,long"), 2, "15,60"),
     ],
 )
 def test_wrong_command_lines_say_why(
