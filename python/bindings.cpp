@@ -163,7 +163,7 @@ Array contiguous_rows(const Array& array) {
 py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sample_rate, double overlap,
                   unsigned shifts, std::uint32_t seed, const std::vector<std::size_t>& shift_offsets,
                   const std::optional<std::vector<std::string>>& stems, const std::string& two_stems,
-                  const py::object& progress) {
+                  const std::string& other_method, const std::string& residual_to, const py::object& progress) {
   const ModelInfo& info = model->info();
   const std::string wanted = "of shape (" + std::to_string(info.channels) + ", frames)";
   Array mix = checked_mix(mix_argument, 2, wanted);
@@ -173,6 +173,9 @@ py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sa
   if (sample_rate != info.sample_rate) {
     throw py::value_error("the model works at " + std::to_string(info.sample_rate) + " Hz, not " +
                           std::to_string(sample_rate) + " Hz; resample the mix first");
+  }
+  if (other_method != "add" && other_method != "minus") {
+    throw py::value_error("other_method is '" + other_method + "'; choose 'add' or 'minus'");
   }
   if (stems && stems->empty()) throw py::value_error("stems is an empty list; leave it out to get all stems");
   mix = contiguous_rows(mix);
@@ -184,6 +187,8 @@ py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sa
   options.shift_offsets = shift_offsets;
   options.stems = stems.value_or(std::vector<std::string>{});
   options.two_stems = two_stems;
+  options.other_method = other_method == "add" ? OtherMethod::add : OtherMethod::minus;
+  options.residual_to = residual_to;
   Separator separator(model, options);
 
   const std::vector<const float*> mix_rows = row_pointers(mix.data(), mix);
@@ -266,14 +271,16 @@ provider: "cpu", or with the package onnxruntime-openvino "openvino" and "openvi
           [](const std::shared_ptr<Model>& self, const MixArgument& mix, int sample_rate, double overlap,
              unsigned shifts, std::uint32_t seed, const std::vector<std::size_t>& shift_offsets,
              const std::optional<std::vector<std::string>>& stems, const std::optional<std::string>& two_stems,
+             const std::string& other_method, const std::optional<std::string>& residual_to,
              const std::optional<py::typing::Callable<void(double)>>& progress) {
-            return py::typing::Dict<py::str, Array>(separate(self, mix, sample_rate, overlap, shifts, seed,
-                                                             shift_offsets, stems, two_stems.value_or(""),
-                                                             progress ? py::object(*progress) : py::none()));
+            return py::typing::Dict<py::str, Array>(
+                separate(self, mix, sample_rate, overlap, shifts, seed, shift_offsets, stems, two_stems.value_or(""),
+                         other_method, residual_to.value_or(""), progress ? py::object(*progress) : py::none()));
           },
           py::arg("mix"), py::arg("sample_rate") = 44100, py::arg("overlap") = 0.25, py::arg("shifts") = 0,
           py::kw_only(), py::arg("seed") = 0, py::arg("shift_offsets") = std::vector<std::size_t>{},
-          py::arg("stems") = py::none(), py::arg("two_stems") = py::none(), py::arg("progress") = py::none(),
+          py::arg("stems") = py::none(), py::arg("two_stems") = py::none(), py::arg("other_method") = "add",
+          py::arg("residual_to") = py::none(), py::arg("progress") = py::none(),
           R"(Separates a whole track, with the arithmetic of demucs.api.Separator.separate_tensor.
 
 mix: float32 array (channels, frames), full scale 1.0, at the model's sample rate.
@@ -282,6 +289,8 @@ shifts, seed: average that many passes, shifted by
     numpy.random.RandomState(seed).randint(0, sample_rate // 2 + 1, shifts) frames; 0: one unshifted pass.
 shift_offsets: instead of those, demucs' offsets themselves.
 stems: names of the stems to return, default all. two_stems: one name; returns it and 'no_<name>'.
+other_method: 'no_<name>' is the sum of the other stems ("add") or the mix less the stem ("minus").
+residual_to: one name; that stem takes what the others leave of the mix, so that all of them add up to it.
 progress: called with the finished fraction, 0 to 1; an exception it raises stops the separation at once.
 
 Returns a dict from stem name to a float32 array of mix's shape. Other threads run meanwhile; Ctrl-C stops it.

@@ -25,9 +25,19 @@ std::optional<Options> parse_options(int argc, char** argv) {
   const auto split = [&](const std::string& list) { separation.stems = CLI::detail::split(list, ','); };
   auto* stems =
       app.add_option_function<std::string>("--stems", split, "Write only these stems")->option_text("A,B,...");
-  app.add_option("--two-stems", separation.two_stems, "Write STEM and no_STEM, the sum of all others")
+  auto* two_stems = app.add_option("--two-stems", separation.two_stems, "Write STEM and no_STEM, which is all else")
+                        ->option_text("STEM")
+                        ->excludes(stems);
+  const std::map<std::string, demucs_ort::OtherMethod> methods{{"add", demucs_ort::OtherMethod::add},
+                                                               {"minus", demucs_ort::OtherMethod::minus}};
+  std::string other_method = "add";
+  app.add_option("--other-method", other_method, "Make no_STEM by adding the other stems, or of the mix minus STEM")
+      ->check(CLI::IsMember(methods))
+      ->capture_default_str()
+      ->needs(two_stems);
+  app.add_option("--residual-to", separation.residual_to, "Give STEM all that the others leave: they add up to the mix")
       ->option_text("STEM")
-      ->excludes(stems);
+      ->excludes(two_stems);
   app.add_option("--overlap", separation.overlap, "Overlap of neighbouring segments, 0 to below 1")
       ->capture_default_str();
   app.add_option("--shifts", separation.shifts, "Average this many randomly shifted passes (slower, a little better)")
@@ -56,6 +66,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
     throw Failure(exit_usage, std::string(error.what()) + "; see demucs_ort_cli --help");
   }
   options.format = formats.at(bit_depth);
+  separation.other_method = methods.at(other_method);
   if (!options.info.empty()) return options;
   if (paths.size() < 2) {
     throw Failure(exit_usage, "give at least one audio file and the output folder; see demucs_ort_cli --help");

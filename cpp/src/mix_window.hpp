@@ -24,6 +24,10 @@ class MixWindow {
 
   /// [channel][frame], contiguous.
   const float* data() const noexcept { return samples_.data(); }
+  /// The same, from this frame of the track, which must lie inside the window, to the window's end.
+  const float* at(std::size_t channel, std::size_t frame) const noexcept {
+    return channels_[channel] + (static_cast<std::ptrdiff_t>(frame) - start_);
+  }
 
  private:
   void fill(std::size_t at, std::size_t count, const Read& read);

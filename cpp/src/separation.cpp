@@ -23,23 +23,51 @@ std::size_t source_index(const ModelInfo& info, const std::string& stem) {
   bad_option("the model has no stem '" + stem + "'; it has " + known);
 }
 
-std::vector<Separation::Output> choose_outputs(const ModelInfo& info, const SeparatorOptions& options) {
-  const std::vector<float> none(info.sources.size(), 0.0F);
-  std::vector<Separation::Output> outputs;
-  if (!options.two_stems.empty()) {
-    if (!options.stems.empty()) bad_option("choose either stems or two_stems, not both");
-    const std::size_t wanted = source_index(info, options.two_stems);
-    outputs = {{options.two_stems, none}, {"no_" + options.two_stems, std::vector<float>(none.size(), 1.0F)}};
-    outputs[0].gains[wanted] = 1.0F;
-    outputs[1].gains[wanted] = 0.0F;
-    return outputs;
-  }
+using Outputs = std::vector<Separation::Output>;
+
+/// A stem alone.
+Separation::Output single(const ModelInfo& info, const std::string& stem) {
+  Separation::Output output{stem, std::vector<float>(info.sources.size(), 0.0F)};
+  output.gains[source_index(info, stem)] = 1.0F;
+  return output;
+}
+
+/// All but a stem, as the sum of the others.
+Separation::Output others(const ModelInfo& info, const std::string& stem, const std::string& name) {
+  Separation::Output output{name, std::vector<float>(info.sources.size(), 1.0F)};
+  output.gains[source_index(info, stem)] = 0.0F;
+  return output;
+}
+
+/// The mix less what `output` holds.
+Separation::Output rest_of_mix(Separation::Output output, const std::string& name) {
+  for (float& gain : output.gains) gain = -gain;
+  return {name, std::move(output.gains), 1.0F};
+}
+
+Outputs choose_two(const ModelInfo& info, const SeparatorOptions& options) {
+  const std::string& stem = options.two_stems;
+  if (!options.stems.empty()) bad_option("choose either stems or two_stems, not both");
+  if (!options.residual_to.empty()) bad_option("residual_to is for all stems; for two_stems choose other_method minus");
+  const bool add = options.other_method == OtherMethod::add;
+  const auto wanted = single(info, stem);
+  return {wanted, add ? others(info, stem, "no_" + stem) : rest_of_mix(wanted, "no_" + stem)};
+}
+
+Outputs choose_outputs(const ModelInfo& info, const SeparatorOptions& options) {
+  if (!options.two_stems.empty()) return choose_two(info, options);
+  if (options.other_method != OtherMethod::add) bad_option("other_method is for two_stems, which was not chosen");
+  Outputs outputs;
   for (const auto& stem : options.stems.empty() ? info.sources : options.stems) {
     for (const auto& output : outputs) {
       if (output.name == stem) bad_option("stem '" + stem + "' is asked for twice");
     }
-    outputs.push_back({stem, none});
-    outputs.back().gains[source_index(info, stem)] = 1.0F;
+    outputs.push_back(single(info, stem));
+  }
+  if (const std::string& residual = options.residual_to; !residual.empty()) {
+    const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const auto& o) { return o.name == residual; });
+    if (found == outputs.end()) bad_option("residual_to is '" + residual + "', which is none of the delivered stems");
+    *found = rest_of_mix(others(info, residual, residual), residual);
   }
   return outputs;
 }
@@ -137,11 +165,13 @@ void Separation::deliver(std::size_t frames, const TrackLevel& level, const Writ
   const float scale = level.scale();
   std::vector<const float* const*> stems;
   for (std::size_t o = 0; o < outputs_.size(); ++o) {
-    const float mean = level.mean() * std::accumulate(outputs_[o].gains.begin(), outputs_[o].gains.end(), 0.0F);
+    const float mix_gain = outputs_[o].mix_gain;
+    const float mean = level.mean() * std::accumulate(outputs_[o].gains.begin(), outputs_[o].gains.end(), mix_gain);
     for (std::size_t c = 0; c < info_.channels; ++c) {
       float* row = rows[o * info_.channels + c];
+      const float* mix = window_.at(c, sums_.position());  // it still holds what the last segment has completed
       for (std::size_t i = 0; i < frames; ++i) {
-        row[i] = row[i] * scale + mean;
+        row[i] = (row[i] + mix_gain * mix[i]) * scale + mean;
         if (!std::isfinite(row[i])) {
           throw Error(Status::runtime_failed, "the model computed a value that is not finite near frame " +
                                                   std::to_string(sums_.position() + i) +

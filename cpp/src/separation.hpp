@@ -18,10 +18,11 @@ using Infer = std::function<void(const float* mix, float* stems)>;
 /// All of a separation but the model: measure, cut, normalise, blend, deliver. Knows nothing of ONNX Runtime.
 class Separation {
  public:
-  /// One delivered stem: a gain for each of the model's sources.
+  /// One delivered stem: a gain for each of the model's sources, and for the mix.
   struct Output {
     std::string name;
     std::vector<float> gains;
+    float mix_gain = 0;
   };
 
   /// Throws Error invalid_argument for options the model cannot serve.

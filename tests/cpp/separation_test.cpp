@@ -169,6 +169,38 @@ TEST(Separation, TwoStemsAddsAllOthers) {
   expect_share(result.stems[1], track, 0.7F, 2.0F);
 }
 
+/// What the model's stems lack of the mix must come from the right frames of it.
+TEST(Separation, RestOfTheMixFitsAtEveryLengthOverlapAndShift) {
+  const auto quiet = [](const float* mix, float* stems) {
+    shares(mix, stems);
+    for (std::size_t i = 0; i < 3 * 2 * segment; ++i) stems[i] *= 0.9F;
+  };
+  for (const std::size_t frames : {2U, 750U, 1001U, 4321U}) {
+    for (const double overlap : {0.0, 0.25, 0.6}) {
+      for (const unsigned shifts : {0U, 2U}) {
+        const Track track = make_track(frames);
+        SeparatorOptions options;
+        options.overlap = overlap;
+        options.shifts = shifts;
+        options.residual_to = "bass";
+        const Result all = separate(track, options, quiet);
+        ASSERT_EQ(all.stems.size(), 3U);
+        expect_share(all.stems[0], track, 0.45F, 1.0F);
+        expect_share(all.stems[1], track, 0.37F, -1.0F);
+        expect_share(all.stems[2], track, 0.18F, 1.0F);
+
+        options.residual_to.clear();
+        options.two_stems = "bass";
+        options.other_method = OtherMethod::minus;
+        const Result two = separate(track, options, quiet);
+        ASSERT_EQ(two.stems.size(), 2U);
+        expect_share(two.stems[0], track, 0.27F, 1.0F);
+        expect_share(two.stems[1], track, 0.73F, 0.0F);
+      }
+    }
+  }
+}
+
 TEST(Separation, NeverReadsMoreThanASegmentAtOnce) { EXPECT_LE(separate(make_track(20000), {}).largest_read, segment); }
 
 TEST(Separation, ProgressRisesToOne) {
@@ -233,6 +265,10 @@ TEST(Separation, RefusesOptionsOutOfRange) {
   EXPECT_EQ(status([](auto& o) { o.stems = {"bass", "bass"}; }), Status::invalid_argument);
   EXPECT_EQ(status([](auto& o) { o.two_stems = "piano"; }), Status::invalid_argument);
   EXPECT_EQ(status([](auto& o) { o.two_stems = "bass", o.stems = {"bass"}; }), Status::invalid_argument);
+  EXPECT_EQ(status([](auto& o) { o.other_method = OtherMethod::minus; }), Status::invalid_argument);
+  EXPECT_EQ(status([](auto& o) { o.residual_to = "piano"; }), Status::invalid_argument);
+  EXPECT_EQ(status([](auto& o) { o.residual_to = "bass", o.stems = {"drums"}; }), Status::invalid_argument);
+  EXPECT_EQ(status([](auto& o) { o.residual_to = "bass", o.two_stems = "bass"; }), Status::invalid_argument);
   EXPECT_EQ(status([](auto& o) { o.shifts = 4'000'000'000U; }), Status::invalid_argument);
   EXPECT_EQ(status([](auto& o) { o.shift_offsets = {101}; }), Status::invalid_argument);
   EXPECT_EQ(status([](auto& o) { o.shift_offsets = {1, 2}, o.shifts = 3; }), Status::invalid_argument);

@@ -103,6 +103,8 @@ def test_returns_stems_in_the_order_asked_for(model: demucs_native.Model) -> Non
         (np.zeros((2, 100), np.float32), {"stems": ["piano"]}, ValueError, "piano"),
         (np.zeros((2, 100), np.float32), {"stems": []}, ValueError, "empty"),
         (np.zeros((2, 100), np.float32), {"two_stems": "piano"}, ValueError, "piano"),
+        (np.zeros((2, 100), np.float32), {"residual_to": "piano"}, ValueError, "piano"),
+        (np.zeros((2, 100), np.float32), {"two_stems": "bass", "other_method": "sub"}, ValueError, "minus"),
         (np.zeros((2, 100), np.float32), {"shift_offsets": [99_999]}, ValueError, "99999"),
         (np.zeros((2, 100), np.float32), {"shifts": -1}, TypeError, "separate"),
         (np.zeros((2, 100), np.float32), {"progress": 3}, TypeError, "separate"),

@@ -151,6 +151,28 @@ def test_two_stems(small_model: HTDemucs, small_export: Report) -> None:
     assert_parity(expected, demucs_native.Model(small_export.onnx).separate(mix, two_stems="vocals"))
 
 
+def test_what_stems_leave_of_the_mix(small_model: HTDemucs, small_export: Report, cli: Cli, tmp_path: Path) -> None:
+    """As `demucs --two-stems vocals --other-method minus` computes it, and the same for a residual."""
+    mix = music(120_000)
+    stems = reference(small_model, mix)
+    song = write_wav(tmp_path / "song.wav", mix)
+    model = demucs_native.Model(small_export.onnx)
+
+    expected = {"vocals": stems["vocals"], "no_vocals": mix - stems["vocals"]}
+    assert_parity(expected, model.separate(mix, two_stems="vocals", other_method="minus"))
+    options = ("-m", small_export.onnx, "--two-stems", "vocals", "--other-method", "minus")
+    assert cli(*options, song, tmp_path / "two").returncode == 0
+    assert_parity(expected, read_stems(tmp_path / "two"))
+
+    others = [stem for name, stem in stems.items() if name != "other"]
+    expected = {**stems, "other": mix - sum(others[1:], start=others[0])}
+    found = model.separate(mix, residual_to="other")
+    assert_parity(expected, found)
+    np.testing.assert_allclose(sum(found.values()), mix, atol=1e-6)
+    assert cli("-m", small_export.onnx, "--residual-to", "other", song, tmp_path / "all").returncode == 0
+    assert_parity(expected, read_stems(tmp_path / "all"))
+
+
 def test_program_and_module_and_both_files_agree(
     small_export: Report, small_model: HTDemucs, cli: Cli, tmp_path: Path
 ) -> None:

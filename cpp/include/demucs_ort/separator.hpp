@@ -13,6 +13,9 @@
 
 namespace demucs_ort {
 
+/// How "no_<stem>" is made of a stem: the sum of all others, or the mix less that stem (demucs' `--other-method`).
+enum class OtherMethod { add, minus };
+
 /// How a track is cut, blended and put together. The defaults are those of demucs with `shifts=0`.
 struct SeparatorOptions {
   /// Share of a segment that the next one covers again, in [0, 1).
@@ -26,8 +29,13 @@ struct SeparatorOptions {
   std::vector<std::size_t> shift_offsets;
   /// Which stems to deliver, in this order; empty: all of the model's.
   std::vector<std::string> stems;
-  /// If set to a stem: deliver that stem and "no_<stem>", the sum of all others. Excludes `stems`.
+  /// If set to a stem: deliver that stem and "no_<stem>". Excludes `stems`.
   std::string two_stems;
+  /// For `two_stems`.
+  OtherMethod other_method = OtherMethod::add;
+  /// If set to one of the delivered stems: that one takes all of the mix that the model's other stems leave, so that
+  /// the stems add up to the mix, to rounding. Excludes `two_stems`.
+  std::string residual_to;
 };
 
 enum class Stage { measuring, separating };
