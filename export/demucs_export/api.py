@@ -11,7 +11,7 @@ from pathlib import Path
 
 from demucs.htdemucs import HTDemucs
 
-from . import metadata, verify, writer
+from . import metadata, record, verify, writer
 from .errors import ExportError, OutputError, UsageError
 from .patch import evaluation_view, exportable, segment_frames, with_segment
 
@@ -22,6 +22,7 @@ class Report:
 
     onnx: Path
     ort: Path
+    json: Path
     metadata: dict[str, str]
     rows: list[verify.Row]
 
@@ -42,6 +43,7 @@ def export(
 ) -> Report:
     """Write `name`.onnx and `name`.ort of a stock HTDemucs into `directory`, once both match it.
 
+    `name`.json beside them says what they are, their SHA-256, what made them and how well they match.
     `description` goes into the files, for programs to show. The model is left as it is; it is evaluated
     as in `model.eval()`. With `static_batch` the batch axis is the literal one instead of a symbol.
     `precision`: "fp32", "fp16" (weights rounded to half precision) or "int8" (linear layers in 8 bits); the
@@ -75,13 +77,16 @@ def export(
         writer.store_half(files[0])
         rows = verify.verify(evaluation_view(model), files, facts)
         verify.require_passed(rows)
+        files.append(workshop / f"{name}.json")
+        record.write(files[2], files[:2], facts, rows)
         for file in files:
             file.replace(target / file.name)
     except OSError as error:
         raise OutputError(f"cannot write into {target}: {error.strerror}") from error
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
-    return Report(target / files[0].name, target / files[1].name, facts, rows)
+    onnx, ort, json = (target / file.name for file in files)
+    return Report(onnx, ort, json, facts, rows)
 
 
 def check(model: HTDemucs, file: str | os.PathLike[str]) -> list[verify.Row]:

@@ -45,6 +45,7 @@ def one_sentence(capsys) -> str:
 def test_untrained_export_end_to_end(tiny_export):
     assert tiny_export.code == 0
     assert sorted(p.name for p in tiny_export.onnx.parent.iterdir()) == [
+        "tiny model.json",
         "tiny model.onnx",
         "tiny model.ort",
     ]

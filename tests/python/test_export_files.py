@@ -1,6 +1,8 @@
 """The written files: what they hold, how well they match, and that bad ones are never kept."""
 
 import copy
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -82,9 +84,21 @@ def test_ort_file_is_portable(exported):
     assert runtime.get_inputs()[0].shape[0] == "batch"
 
 
-def test_nothing_but_the_two_files(exported):
+def test_json_file_tells_what_was_written(exported):
     _, report = exported
-    assert sorted(report.onnx.parent.iterdir()) == sorted([report.onnx, report.ort])
+    assert sorted(report.onnx.parent.iterdir()) == sorted([report.onnx, report.ort, report.json])
+    written = json.loads(report.json.read_text())
+    assert {f"demucs_ort.{key}": value for key, value in written["model"].items()} == report.metadata
+    assert written["tolerance"] == {"relative_error": 1e-4, "snr_db": 80}
+    assert written["versions"]["demucs"] == "4.1.0"
+    for file in (report.onnx, report.ort):
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        assert written["files"][file.name] == {"bytes": file.stat().st_size, "sha256": digest}
+        for stem in ("drums", "bass", "other", "vocals"):
+            found = [row for row in report.rows if (row.file, row.stem) == (file.name, stem)]
+            measured = written["measured"][file.name][stem]
+            assert measured["max_abs"] == max(row.max_abs for row in found)
+            assert measured["snr_db"] == pytest.approx(min(row.snr_db for row in found), abs=0.01)
 
 
 def test_full_size_files_are_small(full_export):
@@ -290,7 +304,7 @@ def test_a_file_that_does_not_match_is_not_kept(wrong, tiny_model, tiny_export, 
     assert kept.read_text() == "an earlier file"
     wrong = "neither"
     demucs_export.export(tiny_model, tmp_path, name="tiny model", trained=False)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_lost_metadata_is_noticed(tiny_model, tiny_export):
