@@ -60,7 +60,13 @@ build/openvino/ready: .venv/ready
 	  $(VENV)/pip install -q -c constraints.txt --no-deps --target $(@D) onnxruntime-openvino
 	@touch $@
 
-test: build build/openvino/ready
+# The oldest ONNX Runtime that docs/models.md claims.
+build/oldest_onnxruntime/ready: .venv/ready
+	@rm -rf $(@D); mkdir -p $(@D)
+	@$(VENV)/pip install -q --no-deps --target $(@D) onnxruntime==1.21.0
+	@touch $@
+
+test: build build/openvino/ready build/oldest_onnxruntime/ready
 	@$(VENV)/python scripts/run_tests.py
 
 lint: setup

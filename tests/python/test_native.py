@@ -12,6 +12,7 @@ from pathlib import Path
 import demucs_native
 import numpy as np
 import pytest
+from conftest import CommandLineExport
 from demucs_export import Report
 from support import music
 
@@ -74,6 +75,15 @@ def test_runs_one_batch(model: demucs_native.Model) -> None:
         model.run(mix[:, :, 1:])
     with pytest.raises(ValueError, match="batch of 0"):
         model.run(mix[:0])
+
+
+def test_a_file_of_a_literal_batch_of_one_runs_batches_too(tiny_export: CommandLineExport) -> None:
+    model = demucs_native.Model(tiny_export.onnx)
+    mix = np.stack([music(22_050, seed=seed) for seed in (1, 2, 3)])
+    found = model.run(mix)
+    for index in range(3):
+        np.testing.assert_array_equal(found[index], model.run(mix[index : index + 1])[0])
+    assert not np.array_equal(found[0], found[1])
 
 
 def test_returns_stems_in_the_order_asked_for(model: demucs_native.Model) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,20 @@ def test_float32_keeps_parity(
     assert json.loads(report.read_text())["provider"] == "openvino"
     for name, stem in read_stems(tmp_path).items():
         assert snr(plain_stems[name], stem) > 80, name
+
+
+BATCH = """
+import demucs_native, numpy
+model = demucs_native.Model(demucs_native.demo_model_file(), provider="openvino")
+mix = numpy.random.default_rng(0).standard_normal((2, 2, model.segment_frames)).astype("float32")
+both = model.run(mix)
+assert numpy.array_equal(both[1], model.run(mix[1:])[0]) and not numpy.array_equal(both[0], both[1])
+"""
+
+
+def test_batches_are_run_one_by_one(environment: dict[str, str]) -> None:
+    done = subprocess.run([sys.executable, "-c", BATCH], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_bfloat16_is_used_where_the_processor_has_it_and_loses_next_to_nothing(
