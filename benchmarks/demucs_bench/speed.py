@@ -31,8 +31,8 @@ def music(seconds: float, seed: int = 0) -> Audio:
 def measure(
     results: Results, models: Sequence[ModelChoice], *, threads: int, rounds: int, segments: int, seconds: float
 ) -> None:
-    """Runs all backends once a round, so that a slower minute of the machine hits all of them."""
-    jobs = [(round_, model, name) for model in models for round_ in range(rounds) for name in results.rows]
+    """Runs everything once a round, so that a slower minute of the machine hits all of it."""
+    jobs = [(round_, model, name) for round_ in range(rounds) for model in models for name in results.rows]
     for round_, model, name in tqdm(jobs, unit="run", disable=None):
         label = {"model": model.name, "track": f"round {round_}"}
         if results.has(name, **label) or not can_run(name, model):
