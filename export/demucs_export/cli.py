@@ -26,7 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         _check(options)
-        _run(options)
+        if options.list:
+            _list()
+        else:
+            _run(options)
     except ModuleNotFoundError as error:
         return _fail(f"the package {error.name!r} is missing: pip install 'demucs-ort[export]'", 2)
     except ExportError as error:
@@ -48,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     add = source.add_argument
     add("--checkpoint", type=Path, metavar="FILE", help="a .th or .safetensors of any HTDemucs")
     add("--untrained", type=int, metavar="SEED", help="the official architecture, seeded weights")
+    add("--list", action="store_true", help="say which official models there are, and stop")
     add = parser.add_argument
     add("--config", type=Path, metavar="FILE.json", help="other hyper-parameters for --untrained")
     add("--name", help="name of the files and of the model in them")
@@ -78,6 +82,13 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("--verify takes segment and precision from the file: leave out --segment and --precision")
     if options.config is not None and options.untrained is None:
         raise UsageError("--config goes with --untrained: trained weights bring their own parameters")
+
+
+def _list() -> None:
+    from . import weights
+
+    for name, note in weights.available().items():
+        print(f"{name:24} {note}")
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -42,6 +42,19 @@ def named(name: str) -> HTDemucs:
     return checkpoint(DEMO_FILE) if name == DEMO else official(name)
 
 
+def available() -> dict[str, str]:
+    """What `named` is asked for, by name, with a word on each; nothing is downloaded."""
+    notes = {DEMO: "comes along; " + DEMO_DESCRIPTION}
+    for name, members in sorted(_bags().items()):
+        if not name.startswith("htdemucs"):
+            notes[name] = "no HTDemucs, cannot be exported"
+        elif len(members) > 1:
+            notes[name] = f"a bag of {len(members)}, to be exported one at a time: {', '.join(members)}"
+        else:
+            notes[name] = "downloaded by demucs on first use"
+    return notes
+
+
 def official(name: str) -> HTDemucs:
     """The official model or bag of one, from demucs' cache or the network; raises WeightsError."""
     _refuse_before_download(name)
@@ -134,9 +147,9 @@ def _check_package(package: object) -> None:
 def _refuse_before_download(name: str) -> None:
     """Let through only what demucs lists, so that no other place is asked, and no bag of
     several."""
-    bags = {path.stem: path for path in demucs.pretrained.REMOTE_ROOT.glob("*.yaml")}
+    bags = _bags()
     if name in bags:
-        members = yaml.safe_load(bags[name].read_text(encoding="utf-8"))["models"]
+        members = bags[name]
         if len(members) > 1:
             raise WeightsError(
                 f"{name!r} is a bag of {len(members)} models, which one file cannot hold: "
@@ -145,6 +158,12 @@ def _refuse_before_download(name: str) -> None:
     elif name not in _signatures():
         known = ", ".join(sorted(bags))
         raise WeightsError(f"demucs has no model named {name!r} (it has {known}): {OTHER_WAYS}")
+
+
+def _bags() -> dict[str, list[str]]:
+    """By name, the signatures of the members of demucs' bags; most have one."""
+    files = demucs.pretrained.REMOTE_ROOT.glob("*.yaml")
+    return {file.stem: yaml.safe_load(file.read_text(encoding="utf-8"))["models"] for file in files}
 
 
 def _signatures() -> set[str]:

@@ -90,6 +90,16 @@ def test_precision_and_segment_are_in_the_default_name(arguments, asked, tiny_mo
     assert calls[0][2] == {**PLAIN, "trained": True, **asked}
 
 
+def test_list_says_what_can_be_exported(capsys):
+    assert cli.main(["--list"]) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert "first use" in lines["htdemucs"]
+    assert "first use" in lines["htdemucs_6s"]
+    assert "a bag of 4" in lines["htdemucs_ft"]
+    assert "cannot" in lines["hdemucs_mmi"]
+    assert "not for real music" in lines["htdemucs_demo"]
+
+
 def test_verify_writes_nothing_and_fails_for_a_file_of_other_weights(tiny_export, config, tmp_path, capsys):
     arguments = ["--config", config, "--verify", str(tiny_export.onnx), "-o", str(tmp_path / "no")]
     assert cli.main(["--untrained", "2", *arguments]) == 0
