@@ -38,7 +38,7 @@ class Model:
         """
         One raw inference: float32 (batch, channels, segment_frames) to (batch, stems, channels, segment_frames).
         """
-    def separate(self, mix: numpy.typing.NDArray[numpy.float32], sample_rate: typing.SupportsInt | typing.SupportsIndex = 44100, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, *, seed: typing.SupportsInt | typing.SupportsIndex = 0, shift_offsets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, progress: collections.abc.Callable[[float], None] | None = None) -> dict[str, numpy.typing.NDArray[numpy.float32]]:
+    def separate(self, mix: numpy.typing.NDArray[numpy.float32], sample_rate: typing.SupportsInt | typing.SupportsIndex = 44100, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, *, seed: typing.SupportsInt | typing.SupportsIndex = 0, shift_offsets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, progress: collections.abc.Callable[[float], None] | None = None) -> dict[str, numpy.typing.NDArray[numpy.float32]]:
         """
         Separates a whole track, with the arithmetic of demucs.api.Separator.separate_tensor.
         
@@ -48,6 +48,8 @@ class Model:
             numpy.random.RandomState(seed).randint(0, sample_rate // 2 + 1, shifts) frames; 0: one unshifted pass.
         shift_offsets: instead of those, demucs' offsets themselves.
         stems: names of the stems to return, default all. two_stems: one name; returns it and 'no_<name>'.
+        other_method: 'no_<name>' is the sum of the other stems ("add") or the mix less the stem ("minus").
+        residual_to: one name; that stem takes what the others leave of the mix, so that all of them add up to it.
         progress: called with the finished fraction, 0 to 1; an exception it raises stops the separation at once.
         
         Returns a dict from stem name to a float32 array of mix's shape. Other threads run meanwhile; Ctrl-C stops it.
