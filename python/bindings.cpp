@@ -262,7 +262,7 @@ PYBIND11_MODULE(_core, module) {
              return std::const_pointer_cast<Model>(Model::load(path, model_options(provider, threads)));
            }),
            py::arg("path"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
-           R"(Loads an .onnx or .ort file.
+           R"(Loads an .onnx or .ort file, or the .json file of a bag of models.
 
 threads: threads inside one inference, 0: one per physical core.
 provider: "cpu", or with the package onnxruntime-openvino "openvino" and "openvino-bf16" (faster, less precise).)")
@@ -309,6 +309,7 @@ Raises TypeError and ValueError for unusable arguments or samples that are not f
       .def_property_readonly("weights_sha256", [](const Model& self) { return self.info().weights_sha256; })
       .def_property_readonly("demucs_version", [](const Model& self) { return self.info().demucs_version; })
       .def_property_readonly("description", [](const Model& self) { return self.info().description; })
+      .def_property_readonly("members", [](const Model& self) { return self.info().members; })
       .def_property_readonly("provider", [](const Model& self) { return self.provider(); })
       .def_property_readonly("onnxruntime_version", [](const Model& self) { return self.runtime_version(); });
 }

@@ -23,7 +23,8 @@ ordered_json model_json(const demucs_ort::ModelInfo& info) {
           {"trained", info.trained},
           {"weights_sha256", info.weights_sha256},
           {"demucs_version", info.demucs_version},
-          {"description", info.description}};
+          {"description", info.description},
+          {"members", info.members}};
 }
 
 ordered_json track_json(const TrackResult& track) {
@@ -48,12 +49,14 @@ std::string describe_model(const demucs_ort::Model& model) {
   const auto& info = model.info();
   std::string stems;
   for (const auto& source : info.sources) stems += (stems.empty() ? "" : ", ") + source;
+  std::string members;
+  for (const auto& member : info.members) members += (members.empty() ? "\nmembers         " : ", ") + member;
   const std::string description = info.description.empty() ? "" : "\ndescription     " + info.description;
   return "name            " + info.name + description + "\nstems           " + stems + "\nsample rate     " +
          std::to_string(info.sample_rate) + " Hz\nchannels        " + std::to_string(info.channels) +
          "\nsegment         " + std::to_string(info.segment_frames) + " frames\nprecision       " + info.precision +
          "\ntrained         " + (info.trained ? "yes" : "no: for tests only, its output is no separation") +
-         "\nweights sha256  " + info.weights_sha256 + "\ndemucs          " + info.demucs_version +
+         "\nweights sha256  " + info.weights_sha256 + "\ndemucs          " + info.demucs_version + members +
          "\nONNX Runtime    " + model.runtime_version() + ", " + model.provider() + "\n";
 }
 

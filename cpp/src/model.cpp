@@ -1,233 +1,132 @@
 #include "demucs_ort/model.hpp"
 
-#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
-#define ORT_API_MANUAL_INIT
-#endif
-#include <onnxruntime_cxx_api.h>
-
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
-#include <array>
+#include <algorithm>
 #include <mutex>
-#include <optional>
 #include <utility>
 
-#include "cancel_state.hpp"
+#include "bag.hpp"
 #include "demucs_ort/error.hpp"
-#include "model_contract.hpp"
-#include "onnxruntime_library.hpp"
+#include "model_session.hpp"
 
 namespace demucs_ort {
 namespace {
 
 constexpr unsigned max_threads = 1024;  // ONNX Runtime takes a signed number and starts them all
 
-/// Gives the C++ wrappers of ONNX Runtime their function table; returns the library's version.
-std::string connect_runtime([[maybe_unused]] const std::filesystem::path& library) {
-#ifdef DEMUCS_ORT_LINK_ONNXRUNTIME
-  const OrtApiBase* base = OrtGetApiBase();
-#else
-  using EntryPoint = const OrtApiBase*(ORT_API_CALL*)();
-  const OrtApiBase* base = reinterpret_cast<EntryPoint>(onnxruntime_entry_point(library))();
-#endif
-  const OrtApi* api = base->GetApi(ORT_API_VERSION);
-  if (api == nullptr) {
-    throw Error(Status::runtime_missing, std::string("ONNX Runtime ") + base->GetVersionString() +
-                                             " is too old; install 1." + std::to_string(ORT_API_VERSION) + " or later");
-  }
-#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
-  static std::once_flag once;
-  std::call_once(once, [api] { Ort::InitApi(api); });
-#endif
-  return base->GetVersionString();
-}
-
-/// Lets OpenVINO compute the whole model on the processor's cores, in "f32" or "bf16".
-void add_openvino(Ort::SessionOptions& session, const ModelOptions& options, const std::string& precision) {
-  std::string cpu = R"("INFERENCE_PRECISION_HINT":")" + precision + '"';
-  if (options.threads > 0) cpu += R"(,"INFERENCE_NUM_THREADS":)" + std::to_string(options.threads);
-  try {
-    session.AppendExecutionProvider_OpenVINO_V2({{"device_type", "CPU"}, {"load_config", R"({"CPU":{)" + cpu + "}}"}});
-  } catch (const Ort::Exception& failure) {
-    throw Error(Status::runtime_missing,
-                std::string("this ONNX Runtime has no OpenVINO (") + failure.what() +
-                    "); point DEMUCS_ORT_ONNXRUNTIME at the library in the Python package onnxruntime-openvino");
-  }
-  // With every shape known it is faster and takes less memory; `Model::run` feeds it one segment at a time.
-  Ort::ThrowOnError(Ort::GetApi().AddFreeDimensionOverrideByName(session, "batch", 1));
-  // Otherwise what OpenVINO turns down would be computed, unnoticed, by ONNX Runtime itself.
-  session.AddConfigEntry("session.disable_cpu_ep_fallback", "1");
-}
-
-void add_provider(Ort::SessionOptions& session, const ModelOptions& options) {
-  if (options.provider == "cpu") return;
-  if (options.provider == "openvino") return add_openvino(session, options, "f32");
-  if (options.provider == "openvino-bf16") return add_openvino(session, options, "bf16");
-  throw Error(Status::invalid_argument,
-              "there is no provider '" + options.provider + "'; this version knows cpu, openvino and openvino-bf16");
-}
-
-Ort::SessionOptions session_options(const ModelOptions& options) {
-  Ort::SessionOptions session;
-  session.SetExecutionMode(ORT_SEQUENTIAL);
-  session.SetInterOpNumThreads(1);
-  session.SetIntraOpNumThreads(static_cast<int>(options.threads));
-  // The memory pattern reserves one block for the sum of all activations: it doubles peak memory and gains no time.
-  session.DisableMemPattern();
-  session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
-  // Failures reach the caller as exceptions; a library does not write to standard error as well.
-  session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
-  add_provider(session, options);
-  return session;
-}
-
-TensorSpec describe(const std::string& name, const Ort::TypeInfo& type) {
-  TensorSpec spec{name, false, {}};
-  if (type.GetONNXType() != ONNX_TYPE_TENSOR) return spec;
-  const auto tensor = type.GetTensorTypeAndShapeInfo();
-  spec.is_float32 = tensor.GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
-  spec.shape = tensor.GetShape();
-  return spec;
-}
-
-/// Keeps the memory of later runs together and gives back what loading left; changes no result.
-void tidy_memory(const Ort::Session& session, const ModelInfo& info) {
-  // An arena that grows by doubling is cut into regions into which large tensors do not fit, and a run holds a quarter
-  // more. The factor, rounded up by the arena to a power of two, covers a run; reserved memory is taken when it is
-  // used.
-  const std::size_t output = info.sources.size() * info.channels * info.segment_frames * sizeof(float);
-  Ort::Allocator arena(session, Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault));
-  arena.Free(arena.Alloc(16 * output));
-#ifdef __GLIBC__
-  malloc_trim(0);  // the parsed file, as large as the weights
-#endif
-}
-
-ModelInfo inspect(const Ort::Session& session) {
-  Ort::AllocatorWithDefaultOptions allocator;
-  std::vector<TensorSpec> inputs;
-  std::vector<TensorSpec> outputs;
-  for (std::size_t i = 0; i < session.GetInputCount(); ++i) {
-    inputs.push_back(describe(session.GetInputNameAllocated(i, allocator).get(), session.GetInputTypeInfo(i)));
-  }
-  for (std::size_t i = 0; i < session.GetOutputCount(); ++i) {
-    outputs.push_back(describe(session.GetOutputNameAllocated(i, allocator).get(), session.GetOutputTypeInfo(i)));
-  }
-  const Ort::ModelMetadata metadata = session.GetModelMetadata();
-  return read_contract(inputs, outputs, [&](const std::string& key) -> std::optional<std::string> {
-    const auto value = metadata.LookupCustomMetadataMapAllocated(key.c_str(), allocator);
-    if (!value) return std::nullopt;
-    return std::string(value.get());
-  });
-}
-
-}  // namespace
-
-struct Model::Impl {
-  ModelInfo info;
-  std::string provider;
-  std::string runtime_version;
-  Ort::Env environment{nullptr};
-  mutable Ort::Session session{nullptr};  // Session::Run is thread-safe but not const
-  bool takes_batches = false;             ///< else one segment at a time
-
-  void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;
-};
-
-namespace {
-
-/// The part both loads share; `open` creates the session, `what` names the model in messages.
-template <typename Impl, typename Open>
-std::unique_ptr<Impl> load_with(const ModelOptions& options, const std::string& what, const Open& open) {
+void check(const ModelOptions& options) {
   if (options.threads > max_threads) {
     throw Error(Status::invalid_argument, "at most " + std::to_string(max_threads) + " threads are supported");
   }
-  // Before there are any Ort objects: even empty ones call into the function table when they go.
-  const std::string runtime_version = connect_runtime(options.onnxruntime_library);
-  auto impl = std::make_unique<Impl>();
-  impl->provider = options.provider;
-  impl->runtime_version = runtime_version;
-  try {
-    impl->environment = Ort::Env(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
-    impl->session = open(impl->environment, session_options(options));
-    impl->info = inspect(impl->session);
-    const auto shape = impl->session.GetInputTypeInfo(0).GetTensorTypeAndShapeInfo().GetShape();
-    impl->takes_batches = options.provider == "cpu" && shape.front() != 1;
-    if (options.provider == "cpu") tidy_memory(impl->session, impl->info);
-  } catch (const Ort::Exception& failure) {
-    throw Error(Status::bad_model, "cannot load " + what + " as an ONNX or ORT model (" + failure.what() +
-                                       "); export it again with demucs-export");
-  } catch (const Error& failure) {
-    throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
-  }
-  return impl;
 }
 
 }  // namespace
 
+/// A single model is the one member of a bag of its own.
+struct Model::Impl {
+  Bag bag;
+  ModelOptions options;
+  std::string runtime_version;
+  std::mutex loading;
+  std::vector<std::unique_ptr<const ModelSession>> sessions;  // a member's, once it was needed; guarded by `loading`
+
+  explicit Impl(std::unique_ptr<const ModelSession> single, ModelOptions options_in) : options(std::move(options_in)) {
+    bag.info = single->info();
+    runtime_version = single->runtime_version();
+    bag.members.push_back({{}, bag.info.weights_sha256, std::vector<float>(bag.info.sources.size(), 1.0F)});
+    sessions.push_back(std::move(single));
+  }
+
+  Impl(Bag bag_in, ModelOptions options_in)
+      : bag(std::move(bag_in)),
+        options(std::move(options_in)),
+        runtime_version(ModelSession::connect(options)),
+        sessions(bag.members.size()) {}
+
+  const ModelSession& session(std::size_t index) {
+    const std::lock_guard lock(loading);
+    auto& place = sessions[index];
+    if (!place) {
+      auto opened = std::make_unique<const ModelSession>(bag.members[index].file, options, bag.members.size() > 1);
+      check_member(bag, bag.members[index], opened->info());
+      place = std::move(opened);
+    }
+    return *place;
+  }
+
+  /// Whether any of the wanted sources depends on the member.
+  bool needs(std::size_t index, const SourceMask& wanted) const {
+    const auto& shares = bag.members[index].shares;
+    for (std::size_t s = 0; s < shares.size(); ++s) {
+      if (shares[s] != 0.0F && (wanted.empty() || wanted[s])) return true;
+    }
+    return false;
+  }
+
+  void check(const SourceMask& wanted) const {
+    if (!wanted.empty() && wanted.size() != bag.info.sources.size()) {
+      throw Error(Status::invalid_argument, "a source mask needs one flag for each of the model's " +
+                                                std::to_string(bag.info.sources.size()) + " sources");
+    }
+  }
+
+  /// stems += shares of the member * what it computed.
+  void add(std::size_t index, const std::vector<float>& computed, float* stems) const {
+    const auto& shares = bag.members[index].shares;
+    const std::size_t size = bag.info.channels * bag.info.segment_frames;
+    for (std::size_t first = 0; first < computed.size(); first += size) {
+      const float share = shares[first / size % shares.size()];
+      if (share == 0.0F) continue;
+      for (std::size_t i = first; i < first + size; ++i) stems[i] += share * computed[i];
+    }
+  }
+};
+
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& file, const ModelOptions& options) {
+  check(options);
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) {
     throw Error(Status::bad_model, "there is no model file '" + file.string() +
                                        "'; give the path of an .onnx or .ort file made by demucs-export");
   }
-  return std::shared_ptr<const Model>(new Model(
-      load_with<Impl>(options, "'" + file.string() + "'", [&](const Ort::Env& env, const Ort::SessionOptions& session) {
-        return Ort::Session(env, file.c_str(), session);
-      })));
+  auto impl = file.extension() == ".json"
+                  ? std::make_unique<Impl>(read_bag(file), options)
+                  : std::make_unique<Impl>(std::make_unique<const ModelSession>(file, options), options);
+  return std::shared_ptr<const Model>(new Model(std::move(impl)));
 }
 
 std::shared_ptr<const Model> Model::load(const void* data, std::size_t size, const ModelOptions& options) {
+  check(options);
   if (data == nullptr || size == 0) throw Error(Status::bad_model, "the model in memory is empty");
-  return std::shared_ptr<const Model>(new Model(
-      load_with<Impl>(options, "the model in memory", [&](const Ort::Env& env, const Ort::SessionOptions& session) {
-        return Ort::Session(env, data, size, session);
-      })));
+  auto session = std::make_unique<const ModelSession>(data, size, options);
+  return std::shared_ptr<const Model>(new Model(std::make_unique<Impl>(std::move(session), options)));
 }
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Model::~Model() = default;
 
-const ModelInfo& Model::info() const noexcept { return impl_->info; }
-const std::string& Model::provider() const noexcept { return impl_->provider; }
+const ModelInfo& Model::info() const noexcept { return impl_->bag.info; }
+const std::string& Model::provider() const noexcept { return impl_->options.provider; }
 const std::string& Model::runtime_version() const noexcept { return impl_->runtime_version; }
 
-void Model::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
-  if (batch == 0) throw Error(Status::invalid_argument, "a batch of 0 segments cannot be run");
-  if (impl_->takes_batches) return impl_->run(mix, batch, stems, cancel);
-  const std::size_t size = impl_->info.channels * impl_->info.segment_frames;
-  for (std::size_t i = 0; i < batch; ++i) {
-    impl_->run(mix + i * size, 1, stems + i * size * impl_->info.sources.size(), cancel);
+void Model::prepare(const SourceMask& wanted) const {
+  impl_->check(wanted);
+  for (std::size_t i = 0; i < impl_->bag.members.size(); ++i) {
+    if (impl_->needs(i, wanted)) impl_->session(i);
   }
 }
 
-void Model::Impl::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
-  throw_if_cancelled(cancel);
-  const auto count = static_cast<std::int64_t>(batch);
-  const auto channels = static_cast<std::int64_t>(info.channels);
-  const auto frames = static_cast<std::int64_t>(info.segment_frames);
-  const auto sources = static_cast<std::int64_t>(info.sources.size());
-  const std::array<std::int64_t, 3> mix_shape{count, channels, frames};
-  const std::array<std::int64_t, 4> stems_shape{count, sources, channels, frames};
-  const std::size_t mix_size = batch * info.channels * info.segment_frames;
-  try {
-    const auto memory = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU);
-    // ONNX Runtime takes inputs through a non-const pointer but only reads them.
-    const auto input =
-        Ort::Value::CreateTensor<float>(memory, const_cast<float*>(mix), mix_size, mix_shape.data(), mix_shape.size());
-    auto output = Ort::Value::CreateTensor<float>(memory, stems, mix_size * info.sources.size(), stems_shape.data(),
-                                                  stems_shape.size());
-    Ort::RunOptions run_options;
-    run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
-    const OnCancel stop(cancel, [&run_options] { run_options.SetTerminate(); });
-    const char* input_name = "mix";
-    const char* output_name = "stems";
-    session.Run(run_options, &input_name, &input, 1, &output_name, &output, 1);
-  } catch (const Ort::Exception& failure) {
-    throw_if_cancelled(cancel);
-    throw Error(Status::runtime_failed, std::string("ONNX Runtime failed to run the model: ") + failure.what());
+void Model::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel,
+                const SourceMask& wanted) const {
+  if (batch == 0) throw Error(Status::invalid_argument, "a batch of 0 segments cannot be run");
+  impl_->check(wanted);
+  if (impl_->bag.members.size() == 1) return impl_->session(0).run(mix, batch, stems, cancel);
+  const auto& info = impl_->bag.info;
+  std::vector<float> computed(batch * info.sources.size() * info.channels * info.segment_frames);
+  std::fill_n(stems, computed.size(), 0.0F);
+  for (std::size_t i = 0; i < impl_->bag.members.size(); ++i) {
+    if (!impl_->needs(i, wanted)) continue;
+    impl_->session(i).run(mix, batch, computed.data(), cancel);
+    impl_->add(i, computed, stems);
   }
 }
 

@@ -80,8 +80,7 @@ void check_tensor(const std::string& role, const std::vector<TensorSpec>& tensor
 
 }  // namespace
 
-ModelInfo read_contract(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
-                        const FindMetadata& find) {
+ModelInfo read_facts(const FindMetadata& find) {
   const int version = positive_number(find, "schema_version");
   if (version != schema_version) {
     throw Error(Status::bad_model, "the model file follows contract version " + std::to_string(version) +
@@ -99,7 +98,12 @@ ModelInfo read_contract(const std::vector<TensorSpec>& inputs, const std::vector
   info.weights_sha256 = text(find, "weights_sha256");
   info.demucs_version = text(find, "demucs_version");
   info.description = find("demucs_ort.description").value_or("");
+  return info;
+}
 
+ModelInfo read_contract(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
+                        const FindMetadata& find) {
+  ModelInfo info = read_facts(find);
   const auto sources = static_cast<std::int64_t>(info.sources.size());
   const auto channels = static_cast<std::int64_t>(info.channels);
   const auto frames = static_cast<std::int64_t>(info.segment_frames);

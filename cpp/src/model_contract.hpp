@@ -20,9 +20,12 @@ struct TensorSpec {
 /// Looks up a metadata value by its full key.
 using FindMetadata = std::function<std::optional<std::string>(const std::string& key)>;
 
-/// Reads the model contract from metadata and checks it against the tensors: input `mix` [batch, channels, frames],
+/// Reads what the metadata say of a model. Throws Error bad_model with one sentence that names what is missing or wrong.
+ModelInfo read_facts(const FindMetadata& find);
+
+/// `read_facts`, checked against the tensors: input `mix` [batch, channels, frames],
 /// output `stems` [batch, sources, channels, frames], float32, batch symbolic or 1.
-/// Throws Error bad_model with one sentence that names what is missing or contradicts.
+/// Throws Error bad_model also for what contradicts.
 ModelInfo read_contract(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
                         const FindMetadata& find);
 

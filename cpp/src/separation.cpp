@@ -114,6 +114,14 @@ Separation::Separation(const ModelInfo& info, const SeparatorOptions& options)
   for (const auto& output : outputs_) names_.push_back(output.name);
 }
 
+SourceMask Separation::sources() const {
+  SourceMask mask(info_.sources.size(), false);
+  for (const auto& output : outputs_) {
+    for (std::size_t s = 0; s < mask.size(); ++s) mask[s] = mask[s] || output.gains[s] != 0.0F;
+  }
+  return mask;
+}
+
 std::size_t Separation::run(const Infer& infer, const Read& read, const Write& write, const OnProgress& progress,
                             const CancelToken& cancel) {
   const auto report = [&](Stage stage, double fraction) {

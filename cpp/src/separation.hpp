@@ -30,6 +30,8 @@ class Separation {
 
   const ModelInfo& info() const noexcept { return info_; }
   const std::vector<std::string>& stems() const noexcept { return names_; }
+  /// The sources that any of the delivered stems is made of.
+  SourceMask sources() const;
 
   /// As Separator::separate; returns the track's frames.
   std::size_t run(const Infer& infer, const Read& read, const Write& write, const OnProgress& progress,

@@ -10,10 +10,13 @@ namespace demucs_ort {
 
 struct Separator::Impl {
   Impl(std::shared_ptr<const Model> model_in, const SeparatorOptions& options)
-      : model(std::move(model_in)), separation(model->info(), options) {}
+      : model(std::move(model_in)), separation(model->info(), options), sources(separation.sources()) {
+    model->prepare(sources);
+  }
 
   std::shared_ptr<const Model> model;
   Separation separation;
+  SourceMask sources;
 };
 
 Separator::Separator(std::shared_ptr<const Model> model, SeparatorOptions options) {
@@ -47,7 +50,7 @@ void Separator::separate(const float* const* mix, std::size_t frames, float* con
 
 std::size_t Separator::separate(const Read& read, const Write& write, const OnProgress& progress,
                                 const CancelToken& cancel) {
-  const auto infer = [&](const float* mix, float* stems) { impl_->model->run(mix, 1, stems, cancel); };
+  const auto infer = [&](const float* mix, float* stems) { impl_->model->run(mix, 1, stems, cancel, impl_->sources); };
   return impl_->separation.run(infer, read, write, progress, cancel);
 }
 

@@ -29,7 +29,7 @@ class Model:
     @typing.overload
     def __init__(self, path: os.PathLike | str | bytes, *, provider: str = 'cpu', threads: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
         """
-        Loads an .onnx or .ort file.
+        Loads an .onnx or .ort file, or the .json file of a bag of models.
         
         threads: threads inside one inference, 0: one per physical core.
         provider: "cpu", or with the package onnxruntime-openvino "openvino" and "openvino-bf16" (faster, less precise).
@@ -63,6 +63,9 @@ class Model:
         ...
     @property
     def description(self) -> str:
+        ...
+    @property
+    def members(self) -> list[str]:
         ...
     @property
     def name(self) -> str:

@@ -1,5 +1,6 @@
 """Writes the tiny ONNX models that model_test.cpp loads: arithmetic instead of a network, the real contract."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -21,8 +22,10 @@ METADATA = {
 }
 
 
-def gains_model(extra_nodes: list[onnx.NodeProto], last: str) -> onnx.GraphProto:
-    """stems = mix * [0.75, 0.25] per source, after extra_nodes have made `last` of "mix"."""
+def gains_model(
+    extra_nodes: list[onnx.NodeProto], last: str, gains: tuple[float, float] = (0.75, 0.25)
+) -> onnx.GraphProto:
+    """stems = mix * gains per source, after extra_nodes have made `last` of "mix"."""
     nodes = [
         *extra_nodes,
         helper.make_node("Unsqueeze", [last, "axis"], ["wide"]),
@@ -35,7 +38,7 @@ def gains_model(extra_nodes: list[onnx.NodeProto], last: str) -> onnx.GraphProto
         [helper.make_tensor_value_info("stems", TensorProto.FLOAT, ["batch", 2, 2, FRAMES])],
         [
             helper.make_tensor("axis", TensorProto.INT64, [1], [1]),
-            helper.make_tensor("gains", TensorProto.FLOAT, [1, 2, 1, 1], [0.75, 0.25]),
+            helper.make_tensor("gains", TensorProto.FLOAT, [1, 2, 1, 1], gains),
         ],
     )
 
@@ -59,6 +62,37 @@ def save(folder: Path, name: str, graph: onnx.GraphProto, metadata: dict[str, st
     onnx.save(model, folder / name)
 
 
+def save_bag(folder: Path, name: str, members: list[tuple[str, list[float]]], **changes: object) -> None:
+    """The JSON of a bag, as demucs-export writes it, of members (file name without ending, weights)."""
+    digests = {"gains": "0" * 64, "other": "1" * 64}
+    entries = [
+        {"onnx": f"{file}.onnx", "ort": f"{file}.ort", "weights_sha256": digests.get(file, "2" * 64), "weights": row}
+        for file, row in members
+    ]
+    content = {"model": METADATA | {"model_name": "bag"}, "members": entries, **changes}
+    (folder / name).write_text(json.dumps(content))
+
+
+def save_bags(folder: Path) -> None:
+    """Bags of gains.onnx and other.onnx, and broken ones."""
+    save(folder, "other.onnx", gains_model([], "mix", (0.5, -1.0)), METADATA | {"weights_sha256": "1" * 64})
+    save_bag(folder, "specialists.json", [("gains", [1, 0]), ("other", [0, 1])])
+    save_bag(folder, "weighted.json", [("gains", [1, 3]), ("other", [1, 1])])
+    save_bag(folder, "half_broken.json", [("gains", [1, 0]), ("garbage", [0, 1])])
+    save_bag(folder, "mixed_up.json", [("other", [1, 1]), ("wrong_weights", [1, 1])])
+    save(folder, "wrong_weights.onnx", gains_model([], "mix"), METADATA)
+    save_bag(folder, "missing_member.json", [("nowhere", [1, 1])])
+    save_bag(folder, "outside.json", [("../models/gains", [1, 1])])
+    save_bag(folder, "few_weights.json", [("gains", [1])])
+    save_bag(folder, "no_weight.json", [("gains", [1, 0]), ("other", [1, 0])])
+    save_bag(folder, "text_weight.json", [("gains", [1, "1"])])  # type: ignore[list-item]
+    save_bag(folder, "no_members.json", [])
+    save_bag(folder, "no_sources.json", [("gains", [1, 1])], model={"schema_version": "1"})
+    (folder / "single.json").write_text(json.dumps({"model": METADATA}))
+    (folder / "garbage.json").write_text("{")
+    (folder / "list.json").write_text("[]")
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,6 +104,7 @@ def main() -> None:
     save(folder, "wrong_shape.onnx", plain, METADATA | {"segment_frames": str(FRAMES + 1)})
     whole = (folder / "gains.onnx").read_bytes()
     (folder / "truncated.onnx").write_bytes(whole[: len(whole) // 2])
+    save_bags(folder)
     (folder / "garbage.onnx").write_bytes(b"This is not a model.")
     (folder / "empty.onnx").write_bytes(b"")
 

@@ -83,6 +83,81 @@ TEST(Model, RefusesFilesThatAreNoModel) {
   EXPECT_THROW(Model::load(nullptr, 0), Error);
 }
 
+TEST(Bag, EveryStemComesFromItsSpecialist) {
+  const auto model = Model::load(path_of("specialists.json"));
+  EXPECT_EQ(model->info().name, "bag");
+  EXPECT_EQ(model->info().members, (std::vector<std::string>{"gains.onnx", "other.onnx"}));
+  EXPECT_FALSE(model->runtime_version().empty());
+  const auto mix = noise(2 * 2000);
+  std::vector<float> stems(2 * mix.size());
+  model->run(mix.data(), 2, stems.data());
+  for (std::size_t b = 0; b < 2; ++b) {
+    for (std::size_t i = 0; i < 2000; ++i) {
+      ASSERT_FLOAT_EQ(stems[b * 4000 + i], 0.75F * mix[b * 2000 + i]);
+      ASSERT_FLOAT_EQ(stems[b * 4000 + 2000 + i], -1.0F * mix[b * 2000 + i]);
+    }
+  }
+}
+
+TEST(Bag, WeightsAreNormalisedByStem) {
+  const auto model = Model::load(path_of("weighted.json"));
+  const auto mix = noise(2000);
+  std::vector<float> stems(4000);
+  model->run(mix.data(), 1, stems.data());
+  EXPECT_FLOAT_EQ(stems[77], (0.75F + 0.5F) / 2 * mix[77]);
+  EXPECT_FLOAT_EQ(stems[2077], (3 * 0.25F - 1.0F) / 4 * mix[77]);
+}
+
+TEST(Bag, LoadsOnlyTheMembersThatTheWantedStemsNeed) {
+  const auto model = Model::load(path_of("half_broken.json"));
+  SeparatorOptions options;
+  options.stems = {"drums"};
+  const auto samples = noise(2 * 3000);
+  const float* mix[] = {samples.data(), samples.data() + 3000};
+  std::vector<float> out(2 * 3000);
+  float* rows[] = {out.data(), out.data() + 3000};
+  float* const* stems[] = {rows};
+  Separator(model, options).separate(mix, 3000, stems);
+  EXPECT_NEAR(out[1234], 0.75F * samples[1234], 1e-3);
+  options.stems = {"bass"};
+  EXPECT_THROW(Separator(model, options), Error);
+  options.stems = {};
+  options.two_stems = "drums";
+  EXPECT_THROW(Separator(model, options), Error) << "no_drums is made of bass";
+  options.other_method = OtherMethod::minus;
+  EXPECT_NO_THROW(Separator(model, options)) << "no_drums is made of the mix";
+  EXPECT_THROW(model->prepare({true}), Error);
+}
+
+TEST(Bag, RefusesDescriptionsThatCannotBeRight) {
+  const std::pair<const char*, const char*> cases[] = {{"garbage.json", "JSON"},
+                                                       {"list.json", "JSON"},
+                                                       {"single.json", "single model"},
+                                                       {"no_members.json", "no members"},
+                                                       {"no_sources.json", "model_name"},
+                                                       {"missing_member.json", "nowhere.onnx"},
+                                                       {"outside.json", "beside it"},
+                                                       {"few_weights.json", "one weight for every source"},
+                                                       {"no_weight.json", "'bass' add up to nothing"},
+                                                       {"text_weight.json", "sensible number"}};
+  for (const auto& [name, word] : cases) {
+    const auto sentence = refusal(name);
+    EXPECT_NE(sentence.find(word), std::string::npos) << sentence;
+    EXPECT_NE(sentence.find(name), std::string::npos) << sentence;
+  }
+}
+
+TEST(Bag, RefusesAMemberOfOtherWeights) {
+  const auto model = Model::load(path_of("mixed_up.json"));
+  try {
+    model->prepare();
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::bad_model);
+    EXPECT_NE(std::string(error.what()).find("wrong_weights.onnx"), std::string::npos);
+  }
+}
+
 TEST(Model, RefusesAnUnknownProvider) {
   ModelOptions options;
   options.provider = "abacus";

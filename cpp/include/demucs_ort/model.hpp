@@ -23,7 +23,11 @@ struct ModelInfo {
   std::string weights_sha256;        ///< 64 hexadecimal digits
   std::string demucs_version;        ///< the demucs release the file was exported from
   std::string description;           ///< what a person should know of the model; empty: nothing special
+  std::vector<std::string> members;  ///< files of a bag of models, else empty
 };
+
+/// One flag for each of `ModelInfo::sources`; empty: all of them.
+using SourceMask = std::vector<bool>;
 
 struct ModelOptions {
   /// What computes: "cpu", ONNX Runtime's own; "openvino" and "openvino-bf16", Intel's library on the same cores, where
@@ -38,10 +42,12 @@ struct ModelOptions {
   std::filesystem::path onnxruntime_library;
 };
 
-/// One loaded model: immutable, safe to share between threads, decks and `Separator`s.
+/// One loaded model, or a bag of models that separates as one: immutable, safe to share between threads, decks and
+/// `Separator`s.
 class DEMUCS_ORT_EXPORT Model {
  public:
-  /// Loads and validates an .onnx or .ort file. Blocks (about half a second for htdemucs).
+  /// Loads and validates an .onnx or .ort file, or the .json file of a bag, whose members lie beside it and are loaded
+  /// when a source first needs them. Blocks (about half a second for htdemucs).
   /// Throws `Error`: bad_model, invalid_argument (provider, threads), runtime_missing.
   static std::shared_ptr<const Model> load(const std::filesystem::path& file, const ModelOptions& options = {});
 
@@ -58,10 +64,16 @@ class DEMUCS_ORT_EXPORT Model {
   /// Version of the ONNX Runtime library in use, e.g. "1.31.1".
   const std::string& runtime_version() const noexcept;
 
+  /// Loads the members of a bag that the wanted sources need; else the first `run` does. Nothing to do for a model of
+  /// one file. Thread-safe; blocks. Throws `Error`: bad_model, invalid_argument (mask, provider), runtime_missing.
+  void prepare(const SourceMask& wanted = {}) const;
+
   /// One raw inference, without normalisation or overlap-add; most callers want `Separator`.
   /// `mix` is [batch][channels][segment_frames], `stems` [batch][sources][channels][segment_frames], both contiguous.
-  /// Thread-safe; blocks; throws `Error`: invalid_argument (batch 0), runtime_failed, cancelled.
-  void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel = {}) const;
+  /// Of a bag only those members run that the wanted sources need; sources that are not wanted are then undefined.
+  /// Thread-safe; blocks; throws `Error`: invalid_argument (batch 0, mask), runtime_failed, cancelled.
+  void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel = {},
+           const SourceMask& wanted = {}) const;
 
  private:
   struct Impl;

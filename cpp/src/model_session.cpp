@@ -1,0 +1,226 @@
+#include "model_session.hpp"
+
+#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
+#define ORT_API_MANUAL_INIT
+#endif
+#include <onnxruntime_cxx_api.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include <array>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "cancel_state.hpp"
+#include "demucs_ort/error.hpp"
+#include "model_contract.hpp"
+#include "onnxruntime_library.hpp"
+
+namespace demucs_ort {
+namespace {
+
+/// Gives the C++ wrappers of ONNX Runtime their function table; returns the library's version.
+std::string connect_runtime([[maybe_unused]] const std::filesystem::path& library) {
+#ifdef DEMUCS_ORT_LINK_ONNXRUNTIME
+  const OrtApiBase* base = OrtGetApiBase();
+#else
+  using EntryPoint = const OrtApiBase*(ORT_API_CALL*)();
+  const OrtApiBase* base = reinterpret_cast<EntryPoint>(onnxruntime_entry_point(library))();
+#endif
+  const OrtApi* api = base->GetApi(ORT_API_VERSION);
+  if (api == nullptr) {
+    throw Error(Status::runtime_missing, std::string("ONNX Runtime ") + base->GetVersionString() +
+                                             " is too old; install 1." + std::to_string(ORT_API_VERSION) + " or later");
+  }
+#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
+  static std::once_flag once;
+  std::call_once(once, [api] { Ort::InitApi(api); });
+#endif
+  return base->GetVersionString();
+}
+
+/// Lets OpenVINO compute the whole model on the processor's cores, in "f32" or "bf16".
+void add_openvino(Ort::SessionOptions& session, const ModelOptions& options, const std::string& precision) {
+  std::string cpu = R"("INFERENCE_PRECISION_HINT":")" + precision + '"';
+  if (options.threads > 0) cpu += R"(,"INFERENCE_NUM_THREADS":)" + std::to_string(options.threads);
+  try {
+    session.AppendExecutionProvider_OpenVINO_V2({{"device_type", "CPU"}, {"load_config", R"({"CPU":{)" + cpu + "}}"}});
+  } catch (const Ort::Exception& failure) {
+    throw Error(Status::runtime_missing,
+                std::string("this ONNX Runtime has no OpenVINO (") + failure.what() +
+                    "); point DEMUCS_ORT_ONNXRUNTIME at the library in the Python package onnxruntime-openvino");
+  }
+  // With every shape known it is faster and takes less memory; `ModelSession::run` feeds it one segment at a time.
+  Ort::ThrowOnError(Ort::GetApi().AddFreeDimensionOverrideByName(session, "batch", 1));
+  // Otherwise what OpenVINO turns down would be computed, unnoticed, by ONNX Runtime itself.
+  session.AddConfigEntry("session.disable_cpu_ep_fallback", "1");
+}
+
+void add_provider(Ort::SessionOptions& session, const ModelOptions& options) {
+  if (options.provider == "cpu") return;
+  if (options.provider == "openvino") return add_openvino(session, options, "f32");
+  if (options.provider == "openvino-bf16") return add_openvino(session, options, "bf16");
+  throw Error(Status::invalid_argument,
+              "there is no provider '" + options.provider + "'; this version knows cpu, openvino and openvino-bf16");
+}
+
+Ort::SessionOptions session_options(const ModelOptions& options) {
+  Ort::SessionOptions session;
+  session.SetExecutionMode(ORT_SEQUENTIAL);
+  session.SetInterOpNumThreads(1);
+  session.SetIntraOpNumThreads(static_cast<int>(options.threads));
+  // The memory pattern reserves one block for the sum of all activations: it doubles peak memory and gains no time.
+  session.DisableMemPattern();
+  session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+  // Failures reach the caller as exceptions; a library does not write to standard error as well.
+  session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
+  add_provider(session, options);
+  return session;
+}
+
+/// Lets the session take its working memory from one arena of the process; its weights stay out of that.
+void share_arena(Ort::Env& environment, Ort::SessionOptions& session) {
+  try {
+    const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
+    environment.CreateAndRegisterAllocator(memory, Ort::ArenaCfg(0, -1, -1, -1));
+  } catch (const Ort::Exception&) {
+    // There is one already, of an earlier session or of the host: that serves as well.
+  }
+  session.AddConfigEntry("session.use_env_allocators", "1");
+  session.AddConfigEntry("session.use_device_allocator_for_initializers", "1");
+}
+
+TensorSpec describe(const std::string& name, const Ort::TypeInfo& type) {
+  TensorSpec spec{name, false, {}};
+  if (type.GetONNXType() != ONNX_TYPE_TENSOR) return spec;
+  const auto tensor = type.GetTensorTypeAndShapeInfo();
+  spec.is_float32 = tensor.GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+  spec.shape = tensor.GetShape();
+  return spec;
+}
+
+/// Keeps the memory of later runs together and gives back what loading left; changes no result.
+void tidy_memory(const Ort::Session& session, const ModelInfo& info) {
+  // An arena that grows by doubling is cut into regions into which large tensors do not fit, and a run holds a quarter
+  // more. The factor, rounded up by the arena to a power of two, covers a run; reserved memory is taken when it is
+  // used.
+  const std::size_t output = info.sources.size() * info.channels * info.segment_frames * sizeof(float);
+  Ort::Allocator arena(session, Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault));
+  arena.Free(arena.Alloc(16 * output));
+#ifdef __GLIBC__
+  malloc_trim(0);  // the parsed file, as large as the weights
+#endif
+}
+
+ModelInfo inspect(const Ort::Session& session) {
+  Ort::AllocatorWithDefaultOptions allocator;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  for (std::size_t i = 0; i < session.GetInputCount(); ++i) {
+    inputs.push_back(describe(session.GetInputNameAllocated(i, allocator).get(), session.GetInputTypeInfo(i)));
+  }
+  for (std::size_t i = 0; i < session.GetOutputCount(); ++i) {
+    outputs.push_back(describe(session.GetOutputNameAllocated(i, allocator).get(), session.GetOutputTypeInfo(i)));
+  }
+  const Ort::ModelMetadata metadata = session.GetModelMetadata();
+  return read_contract(inputs, outputs, [&](const std::string& key) -> std::optional<std::string> {
+    const auto value = metadata.LookupCustomMetadataMapAllocated(key.c_str(), allocator);
+    if (!value) return std::nullopt;
+    return std::string(value.get());
+  });
+}
+
+}  // namespace
+
+struct ModelSession::Impl {
+  std::string runtime_version;  // first: while there is no function table, not even empty Ort objects may be destroyed
+  ModelInfo info;
+  Ort::Env environment{nullptr};
+  mutable Ort::Session session{nullptr};  // Session::Run is thread-safe but not const
+  bool takes_batches = false;             ///< else one segment at a time
+
+  template <typename Open>
+  Impl(const ModelOptions& options, const std::string& what, bool among_others, const Open& open);
+  void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;
+};
+
+/// `open` creates the session, `what` names the model in messages.
+template <typename Open>
+ModelSession::Impl::Impl(const ModelOptions& options, const std::string& what, bool among_others, const Open& open)
+    : runtime_version(ModelSession::connect(options)) {
+  try {
+    environment = Ort::Env(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
+    auto session_settings = session_options(options);
+    if (among_others) share_arena(environment, session_settings);
+    session = open(environment, session_settings);
+    info = inspect(session);
+    const auto shape = session.GetInputTypeInfo(0).GetTensorTypeAndShapeInfo().GetShape();
+    takes_batches = options.provider == "cpu" && shape.front() != 1;
+    if (options.provider == "cpu") tidy_memory(session, info);
+  } catch (const Ort::Exception& failure) {
+    throw Error(Status::bad_model, "cannot load " + what + " as an ONNX or ORT model (" + failure.what() +
+                                       "); export it again with demucs-export");
+  } catch (const Error& failure) {
+    throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
+  }
+}
+
+void ModelSession::Impl::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
+  throw_if_cancelled(cancel);
+  const auto count = static_cast<std::int64_t>(batch);
+  const auto channels = static_cast<std::int64_t>(info.channels);
+  const auto frames = static_cast<std::int64_t>(info.segment_frames);
+  const auto sources = static_cast<std::int64_t>(info.sources.size());
+  const std::array<std::int64_t, 3> mix_shape{count, channels, frames};
+  const std::array<std::int64_t, 4> stems_shape{count, sources, channels, frames};
+  const std::size_t mix_size = batch * info.channels * info.segment_frames;
+  try {
+    const auto memory = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU);
+    // ONNX Runtime takes inputs through a non-const pointer but only reads them.
+    const auto input =
+        Ort::Value::CreateTensor<float>(memory, const_cast<float*>(mix), mix_size, mix_shape.data(), mix_shape.size());
+    auto output = Ort::Value::CreateTensor<float>(memory, stems, mix_size * info.sources.size(), stems_shape.data(),
+                                                  stems_shape.size());
+    Ort::RunOptions run_options;
+    run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
+    const OnCancel stop(cancel, [&run_options] { run_options.SetTerminate(); });
+    const char* input_name = "mix";
+    const char* output_name = "stems";
+    session.Run(run_options, &input_name, &input, 1, &output_name, &output, 1);
+  } catch (const Ort::Exception& failure) {
+    throw_if_cancelled(cancel);
+    throw Error(Status::runtime_failed, std::string("ONNX Runtime failed to run the model: ") + failure.what());
+  }
+}
+
+ModelSession::ModelSession(const std::filesystem::path& file, const ModelOptions& options, bool among_others)
+    : impl_(std::make_unique<Impl>(options, "'" + file.string() + "'", among_others,
+                                   [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+                                     return Ort::Session(env, file.c_str(), session);
+                                   })) {}
+
+ModelSession::ModelSession(const void* data, std::size_t size, const ModelOptions& options)
+    : impl_(std::make_unique<Impl>(options, "the model in memory", false,
+                                   [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+                                     return Ort::Session(env, data, size, session);
+                                   })) {}
+
+ModelSession::~ModelSession() = default;
+
+std::string ModelSession::connect(const ModelOptions& options) { return connect_runtime(options.onnxruntime_library); }
+
+const ModelInfo& ModelSession::info() const noexcept { return impl_->info; }
+const std::string& ModelSession::runtime_version() const noexcept { return impl_->runtime_version; }
+
+void ModelSession::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
+  if (impl_->takes_batches) return impl_->run(mix, batch, stems, cancel);
+  const std::size_t size = impl_->info.channels * impl_->info.segment_frames;
+  for (std::size_t i = 0; i < batch; ++i) {
+    impl_->run(mix + i * size, 1, stems + i * size * impl_->info.sources.size(), cancel);
+  }
+}
+
+}  // namespace demucs_ort
