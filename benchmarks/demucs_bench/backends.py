@@ -41,14 +41,15 @@ class PyTorch:
 
         if threads:
             torch.set_num_threads(threads)
-        self._model, self._bfloat16 = model.pytorch, bfloat16
+        self._model, self._members, self._bfloat16 = model.pytorch, model.members, bfloat16
 
     def run(self, segment: Audio) -> None:
         """One segment, [1, channels, frames]."""
         import torch
 
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
-            self._model(torch.from_numpy(segment))
+            for member in self._members:
+                member(torch.from_numpy(segment))
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
         import torch

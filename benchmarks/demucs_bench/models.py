@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from demucs.htdemucs import HTDemucs
+    from demucs_export.repository import Model
 
 
 class ModelError(Exception):
@@ -15,7 +16,8 @@ class ModelError(Exception):
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """`file`: the exported model. `weights`: an official name, a checkpoint file, or untrained:SEED."""
+    """`file`: the exported model. `weights`: an official name, a checkpoint file, FOLDER/NAME of a local model or bag,
+    or untrained:SEED."""
 
     file: Path
     weights: str | None
@@ -25,7 +27,7 @@ class ModelChoice:
         return self.file.stem
 
     @cached_property
-    def pytorch(self) -> "HTDemucs":
+    def pytorch(self) -> "Model":
         """The stock model; raises ModelError unless its weights are those of the file."""
         import demucs_export
         import demucs_native
@@ -34,14 +36,22 @@ class ModelChoice:
         assert self.weights is not None
         kind, _, seed = self.weights.partition(":")
         if kind == "untrained" and seed.isdecimal():
-            model = demucs_export.untrained(int(seed))
+            model: Model = demucs_export.untrained(int(seed))
         elif Path(self.weights).suffix:
             model = demucs_export.checkpoint(Path(self.weights))
         else:
-            model = demucs_export.named(self.weights)
-        if metadata.weights_sha256(model.state_dict()) != demucs_native.Model(self.file).weights_sha256:
+            folder, _, name = self.weights.rpartition("/")
+            model = demucs_export.named(name, Path(folder) if folder else None)
+        if metadata.digest(model) != demucs_native.Model(self.file).weights_sha256:
             raise ModelError(f"{self.file} was not made of the weights {self.weights}: PyTorch would run another model")
         return model
+
+    @property
+    def members(self) -> "list[HTDemucs]":
+        """The stock model, or those of a bag."""
+        from demucs_export import repository
+
+        return repository.members(self.pytorch)
 
 
 def choose(text: str, cache: Path) -> ModelChoice:

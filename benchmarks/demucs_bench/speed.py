@@ -63,7 +63,7 @@ def _time_pytorch(bfloat16: bool, model: ModelChoice, threads: int, segments: in
     start = time.perf_counter()
     backend = PyTorch(model, threads, bfloat16=bfloat16)
     loaded = time.perf_counter() - start
-    segment = music(int(model.pytorch.segment * RATE) / RATE, 1)[None]
+    segment = music(int(model.members[0].segment * RATE) / RATE, 1)[None]
     first, steady = _first_and_steady(partial(backend.run, segment), segments)
     _, seconds = backend.separate(track)
     return _figures(loaded, first, steady, seconds, backend.peak_memory())

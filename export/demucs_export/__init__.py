@@ -1,7 +1,7 @@
 """Turns HTDemucs models into self-contained ONNX and ORT files: waveform in, stems out.
 
 model = demucs_export.named("htdemucs")  # or checkpoint(path), or untrained(seed)
-report = demucs_export.export(model, "models", name="htdemucs", trained=True)
+report = demucs_export.export(model, "models", name="htdemucs", trained=True)  # export_bag for a bag of models
 """
 
 import importlib
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from .errors import ExportError, OutputError, UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from .api import Report, check, export
+    from .api import BagReport, Report, check, export, export_bag
+    from .repository import named
     from .seeded import untrained
-    from .weights import checkpoint, named, official
+    from .weights import checkpoint
 
 __all__ = [
+    "BagReport",
     "ExportError",
     "OutputError",
     "Report",
@@ -23,18 +25,19 @@ __all__ = [
     "check",
     "checkpoint",
     "export",
+    "export_bag",
     "named",
-    "official",
     "untrained",
 ]
 
 _HOMES = {
+    "BagReport": "api",
     "Report": "api",
     "check": "api",
     "export": "api",
+    "export_bag": "api",
     "checkpoint": "weights",
-    "named": "weights",
-    "official": "weights",
+    "named": "repository",
     "untrained": "seeded",
 }
 

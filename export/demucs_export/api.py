@@ -5,13 +5,16 @@ import os
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from demucs.apply import BagOfModels
 from demucs.htdemucs import HTDemucs
 
-from . import metadata, record, verify, writer
+from . import metadata, record, repository, verify, writer
 from .errors import ExportError, OutputError, UsageError
 from .patch import evaluation_view, exportable, segment_frames, with_segment
 
@@ -28,6 +31,30 @@ class Report:
 
     def __str__(self) -> str:
         return verify.table(self.rows)
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.onnx, self.ort]
+
+    def moved(self, folder: Path) -> "Report":
+        """The same after its files were moved there."""
+        places = {kind: folder / getattr(self, kind).name for kind in ("onnx", "ort", "json")}
+        return replace(self, **places)
+
+
+@dataclass(frozen=True)
+class BagReport:
+    """What the export of a bag wrote: its description, for programs to load, and its members."""
+
+    json: Path
+    members: list[Report]
+
+    def __str__(self) -> str:
+        return verify.table([row for member in self.members for row in member.rows])
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.json, *(file for member in self.members for file in member.files)]
 
 
 def export(
@@ -54,21 +81,14 @@ def export(
     name, precision or segment), ExportError (the model, or files that do not match it) or OutputError
     (the folder); then, as on an interrupt, nothing is left behind.
     """
-    if not re.fullmatch(r"[\w.+ -]+", name) or name.startswith("."):
-        raise UsageError(f"the model name {name!r} cannot be used as a file name")
+    _check_name(name)
     if precision not in verify.TOLERANCES:
         raise UsageError(f"the precision {precision!r} is none of {', '.join(verify.TOLERANCES)}")
     if segment is not None:
         model = with_segment(model, segment)
     twin = exportable(_rounded(model) if precision == "fp16" else model)
     facts = metadata.describe(model, name, trained, description, precision)
-    target = Path(directory)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        workshop = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=target))
-    except OSError as error:
-        raise OutputError(f"cannot write into {target}: {error.strerror}") from error
-    try:
+    with _workshop(directory, name) as workshop:
         files = [workshop / f"{name}.onnx", workshop / f"{name}.ort"]
         writer.write_onnx(twin, segment_frames(model), facts, files[0], static_batch=static_batch)
         if precision == "int8":
@@ -77,24 +97,90 @@ def export(
         writer.store_half(files[0])
         rows = verify.verify(evaluation_view(model), files, facts)
         verify.require_passed(rows)
-        files.append(workshop / f"{name}.json")
-        record.write(files[2], files[:2], facts, rows)
-        for file in files:
+        report = Report(files[0], files[1], workshop / f"{name}.json", facts, rows)
+        record.write(report.json, files, facts, rows)
+    return report.moved(Path(directory))
+
+
+def export_bag(
+    bag: BagOfModels,
+    directory: str | os.PathLike[str],
+    *,
+    name: str,
+    trained: bool,
+    static_batch: bool = False,
+    precision: str = "fp32",
+    segment: Fraction | None = None,
+) -> BagReport:
+    """Write every model of a bag, as `export` does, and `name`.json, which makes one model of them.
+
+    Members are called `name`_STEM where the bag takes no other stem from them, else `name`_NUMBER. Options and
+    errors are those of `export`: all files are written or none.
+    """
+    _check_name(name)
+    members = []
+    with _workshop(directory, name) as workshop:
+        for label, model in zip(_labels(bag), repository.members(bag), strict=True):
+            member = f"{name}_{label}"
+            report = export(
+                model, workshop, name=member, trained=trained, static_batch=static_batch, precision=precision,
+                segment=segment, description=f"{label}: one of the {len(bag.models)} models of {name}",
+            )  # fmt: skip
+            members.append(report)
+        facts = metadata.describe_bag([member.metadata for member in members], bag.weights, name)
+        record.write_bag(workshop / f"{name}.json", facts, [member.json for member in members], bag.weights)
+    return BagReport(Path(directory) / f"{name}.json", [member.moved(Path(directory)) for member in members])
+
+
+def _labels(bag: BagOfModels) -> Sequence[str]:
+    """What tells the members apart: the one stem that each is for, or their number."""
+    stems = [[stem for stem, weight in zip(bag.sources, row, strict=True) if weight] for row in bag.weights]
+    specialists = [names[0] for names in stems if len(names) == 1]
+    if len(set(specialists)) == len(bag.models):
+        return specialists
+    return [str(number) for number in range(1, len(bag.models) + 1)]
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[\w.+ -]+", name) or name.startswith("."):
+        raise UsageError(f"the model name {name!r} cannot be used as a file name")
+
+
+@contextmanager
+def _workshop(directory: str | os.PathLike[str], name: str) -> Iterator[Path]:
+    """A hidden folder in `directory` whose files move there if nothing is raised."""
+    target = Path(directory)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        workshop = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=target))
+    except OSError as error:
+        raise OutputError(f"cannot write into {target}: {error.strerror}") from error
+    try:
+        yield workshop
+        # Descriptions last: they name the others.
+        for file in sorted(workshop.iterdir(), key=lambda file: file.suffix == ".json"):
             file.replace(target / file.name)
     except OSError as error:
         raise OutputError(f"cannot write into {target}: {error.strerror}") from error
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
-    onnx, ort, json = (target / file.name for file in files)
-    return Report(onnx, ort, json, facts, rows)
 
 
-def check(model: HTDemucs, file: str | os.PathLike[str]) -> list[verify.Row]:
-    """Compare an exported file with the stock HTDemucs it was made of, as `export` does before it keeps one.
+def check(model: HTDemucs | BagOfModels, file: str | os.PathLike[str]) -> list[verify.Row]:
+    """Compare an exported file, or the members of an exported bag (its .json file), with the stock model it was made
+    of, as `export` does before it keeps one.
 
     Raises ExportError when it is no such file, was made of other weights, or does not match.
     """
     path = Path(file)
+    if isinstance(model, BagOfModels):
+        models = repository.members(model)
+        pairs = zip(models, record.members(path, len(models)), strict=True)
+        return [row for member, names in pairs for name in names for row in _check_file(member, path.with_name(name))]
+    return _check_file(model, path)
+
+
+def _check_file(model: HTDemucs, path: Path) -> list[verify.Row]:
     facts = verify.metadata_of(path)
     if facts.get("demucs_ort.weights_sha256") != metadata.weights_sha256(model.state_dict()):
         raise ExportError(

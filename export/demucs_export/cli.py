@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .errors import ExportError, UsageError
 
 if TYPE_CHECKING:
-    from demucs.htdemucs import HTDemucs
+    from .repository import Model
 
 _EPILOG = """\
 exit codes: 0 written and verified, 2 wrong usage, 3 no usable weights, 4 export or verification
@@ -47,12 +47,15 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("model", nargs="?", help="official model or signature, such as htdemucs, or htdemucs_demo")
+    source.add_argument(
+        "model", nargs="?", help="htdemucs or another official model or signature, hf://USER/NAME, or htdemucs_demo"
+    )
     add = source.add_argument
     add("--checkpoint", type=Path, metavar="FILE", help="a .th or .safetensors of any HTDemucs")
     add("--untrained", type=int, metavar="SEED", help="the official architecture, seeded weights")
     add("--list", action="store_true", help="say which official models there are, and stop")
     add = parser.add_argument
+    add("--repo", type=Path, metavar="DIR", help="look for the model in this folder, as demucs --repo does")
     add("--config", type=Path, metavar="FILE.json", help="other hyper-parameters for --untrained")
     add("--name", help="name of the files and of the model in them")
     add(
@@ -80,20 +83,24 @@ def _seconds(text: str) -> Fraction:
 def _check(options: argparse.Namespace) -> None:
     if options.verify is not None and (options.segment is not None or options.precision != "fp32"):
         raise UsageError("--verify takes segment and precision from the file: leave out --segment and --precision")
+    if options.repo is not None and options.model is None:
+        raise UsageError("--repo is for the name of a model in that folder, which is missing")
     if options.config is not None and options.untrained is None:
         raise UsageError("--config goes with --untrained: trained weights bring their own parameters")
 
 
 def _list() -> None:
-    from . import weights
+    from . import repository
 
-    for name, note in weights.available().items():
+    for name, note in repository.available().items():
         print(f"{name:24} {note}")
 
 
 def _run(options: argparse.Namespace) -> None:
+    from demucs.apply import BagOfModels
+
     from . import verify
-    from .api import check, export
+    from .api import BagReport, Report, check, export, export_bag
 
     start = time.monotonic()
     model, name, description = _model(options)
@@ -103,18 +110,20 @@ def _run(options: argparse.Namespace) -> None:
     trained = options.untrained is None
     if not trained:
         print(_UNTRAINED_NOTICE, file=sys.stderr)
-    report = export(
-        model,
-        options.output,
-        name=options.name or name + _suffix(options),
-        trained=trained,
-        description=description,
-        static_batch=options.static_batch,
-        precision=options.precision,
-        segment=options.segment,
-    )
+    how = {
+        "name": options.name or name + _suffix(options),
+        "trained": trained,
+        "static_batch": options.static_batch,
+        "precision": options.precision,
+        "segment": options.segment,
+    }
+    report: BagReport | Report
+    if isinstance(model, BagOfModels):
+        report = export_bag(model, options.output, **how)
+    else:
+        report = export(model, options.output, **how, description=description)
     print(report)
-    for file in (report.onnx, report.ort):
+    for file in report.files:
         print(f"{file}  {file.stat().st_size / 1e6:.1f} MB")
     print(f"verified against PyTorch in {time.monotonic() - start:.0f} s in all")
 
@@ -125,19 +134,20 @@ def _suffix(options: argparse.Namespace) -> str:
     return length + ("" if options.precision == "fp32" else f"_{options.precision}")
 
 
-def _model(options: argparse.Namespace) -> "tuple[HTDemucs, str, str]":
+def _model(options: argparse.Namespace) -> "tuple[Model, str, str]":
     """The asked model, its default name, and what to say of it."""
-    from . import seeded, weights
+    from . import repository, seeded, weights
 
     if options.checkpoint is not None:
         return weights.checkpoint(options.checkpoint), options.checkpoint.stem, ""
     if options.untrained is not None:
         config = seeded.read_config(options.config) if options.config else None
         return seeded.untrained(options.untrained, config), "htdemucs_untrained", ""
-    if options.model == weights.DEMO:
-        return weights.named(weights.DEMO), weights.DEMO, weights.DEMO_DESCRIPTION
-    print(f"loading {options.model}, which demucs may have to download first", file=sys.stderr)
-    return weights.named(options.model), options.model, ""
+    demo = options.model == repository.DEMO and options.repo is None
+    if not demo and options.repo is None:
+        print(f"loading {options.model}, which demucs may have to download first", file=sys.stderr)
+    model = repository.named(options.model, options.repo)
+    return model, options.model.rpartition("/")[2], repository.DEMO_DESCRIPTION if demo else ""
 
 
 def _fail(message: str, code: int) -> int:

@@ -2,10 +2,11 @@
 
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from demucs.apply import BagOfModels
 from demucs.htdemucs import HTDemucs
 
 from .errors import ExportError
@@ -37,6 +38,28 @@ def describe(
     if description:
         facts["description"] = description
     return {PREFIX + key: value for key, value in facts.items()}
+
+
+def describe_bag(members: Sequence[Mapping[str, str]], weights: Sequence[Sequence[float]], name: str) -> dict[str, str]:
+    """The facts of a bag, from those of its members and their weights."""
+    facts = dict(members[0])
+    facts[PREFIX + "model_name"] = name
+    facts.pop(PREFIX + "description", None)
+    digests = [member[PREFIX + "weights_sha256"] for member in members]
+    facts[PREFIX + "weights_sha256"] = _bag_sha256(digests, weights)
+    return facts
+
+
+def digest(model: HTDemucs | BagOfModels) -> str:
+    """What the exported model, or bag, says of its weights."""
+    if isinstance(model, BagOfModels):
+        return _bag_sha256([weights_sha256(member.state_dict()) for member in model.models], model.weights)
+    return weights_sha256(model.state_dict())
+
+
+def _bag_sha256(digests: Sequence[str], weights: Sequence[Sequence[float]]) -> str:
+    rows = [[float(weight) for weight in row] for row in weights]
+    return hashlib.sha256(repr(list(zip(digests, rows, strict=True))).encode()).hexdigest()
 
 
 def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import metadata
+from .errors import ExportError
 from .verify import TOLERANCES, Row
 
+_BY_FILE = ("files", "measured")
 _PACKAGES = ("demucs-ort", "demucs", "torch", "onnx", "onnxruntime")
 
 
@@ -17,12 +19,54 @@ def write(path: Path, files: Sequence[Path], facts: Mapping[str, str], rows: Seq
     """Write `path` about `files`, their metadata `facts`, and how they compared with PyTorch."""
     stems = facts["demucs_ort.sources"].split(",")
     content = {
-        "model": {key.removeprefix(metadata.PREFIX): value for key, value in facts.items()},
+        "model": _bare(facts),
         "files": {file.name: _identity(file) for file in files},
         "tolerance": vars(TOLERANCES[facts["demucs_ort.precision"]]),
         "measured": {file.name: {stem: _worst(rows, file.name, stem) for stem in stems} for file in files},
         "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
     }
+    _save(path, content)
+
+
+def write_bag(
+    path: Path, facts: Mapping[str, str], records: Sequence[Path], weights: Sequence[Sequence[float]]
+) -> None:
+    """Write `path`, which programs load a bag by, from the records of its members and a row of weights for each."""
+    read = [json.loads(record.read_text(encoding="utf-8")) for record in records]
+    members = [
+        {
+            "onnx": f"{record.stem}.onnx",
+            "ort": f"{record.stem}.ort",
+            "weights_sha256": content["model"]["weights_sha256"],
+            "weights": [float(weight) for weight in row],
+        }
+        for record, content, row in zip(records, read, weights, strict=True)
+    ]
+    merged = {key: {name: entry for content in read for name, entry in content[key].items()} for key in _BY_FILE}
+    shared = {key: read[0][key] for key in ("tolerance", "versions")}
+    _save(path, {"model": _bare(facts), "members": members, **merged, **shared})
+
+
+def members(path: Path, count: int) -> list[list[str]]:
+    """The files of each of the `count` members of a bag that are there; raises ExportError."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["members"]
+        names = [[member[kind] for kind in ("onnx", "ort")] for member in found]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExportError(f"{path} is not the description of a bag of models") from error
+    if len(names) != count:
+        raise ExportError(f"{path} describes a bag of {len(names)} models, not of {count}")
+    there = [[name for name in files if path.with_name(Path(name).name).exists()] for files in names]
+    if not all(there):
+        raise ExportError(f"a member of {path} is missing: {', '.join(names[there.index([])])}")
+    return there
+
+
+def _bare(facts: Mapping[str, str]) -> dict[str, str]:
+    return {key.removeprefix(metadata.PREFIX): value for key, value in facts.items()}
+
+
+def _save(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Trained weights: the official download, or a checkpoint file of any HTDemucs.
+"""Trained weights from a checkpoint file of any HTDemucs.
 
 A checkpoint is data from anywhere, so nothing in it is ever executed: a pickle may name only the
 few classes a demucs package is made of, and the class named by a safetensors file is compared,
@@ -6,28 +6,19 @@ not imported.
 """
 
 import json
-import logging
 import re
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import demucs.pretrained
 import safetensors
 import torch
-import yaml  # type: ignore[import-untyped]
-from demucs.apply import BagOfModels
 from demucs.htdemucs import HTDemucs
 from demucs.states import load_model
 
 from .errors import WeightsError
 
-DEMO = "htdemucs_demo"
-"""The small model that comes with this package."""
-DEMO_DESCRIPTION = "demo model, trained on synthesised songs only: for trying and testing, not for real music"
-DEMO_FILE = Path(__file__).with_name(f"{DEMO}.safetensors")
-OTHER_WAYS = "give weights with --checkpoint FILE, or make an untrained model with --untrained SEED"
 _KLASS = f"{HTDemucs.__module__}.{HTDemucs.__qualname__}"
 _PACKAGE: dict[str, type | tuple[type, ...]] = {
     "klass": type,
@@ -37,46 +28,10 @@ _PACKAGE: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def named(name: str) -> HTDemucs:
-    """The demo model, or the official one of this name; raises WeightsError."""
-    return checkpoint(DEMO_FILE) if name == DEMO else official(name)
-
-
-def available() -> dict[str, str]:
-    """What `named` is asked for, by name, with a word on each; nothing is downloaded."""
-    notes = {DEMO: "comes along; " + DEMO_DESCRIPTION}
-    for name, members in sorted(_bags().items()):
-        if not name.startswith("htdemucs"):
-            notes[name] = "no HTDemucs, cannot be exported"
-        elif len(members) > 1:
-            notes[name] = f"a bag of {len(members)}, to be exported one at a time: {', '.join(members)}"
-        else:
-            notes[name] = "downloaded by demucs on first use"
-    return notes
-
-
-def official(name: str) -> HTDemucs:
-    """The official model or bag of one, from demucs' cache or the network; raises WeightsError."""
-    _refuse_before_download(name)
-    # It would warn of each of its retries before we can say what to do instead.
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    try:
-        model = demucs.pretrained.get_model(name)
-    # SystemExit: how demucs reports a missing package.
-    except (Exception, SystemExit) as error:
-        raise WeightsError(
-            f"the weights of {name!r} could not be loaded or downloaded ({_sentence(error)}): {OTHER_WAYS}"
-        ) from error
-    if isinstance(model, BagOfModels):
-        (model,) = model.models
-    return _checked(model, name)
-
-
 def checkpoint(path: Path) -> HTDemucs:
     """The HTDemucs stored in a demucs `.th` package or a demucs `.safetensors` file; raises
     WeightsError."""
-    readers = {".th": _read_th, ".safetensors": _read_safetensors}
-    reader = readers.get(path.suffix.lower())
+    reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise WeightsError(f"the checkpoint {path} must be a .th or .safetensors file")
     try:
@@ -88,9 +43,9 @@ def checkpoint(path: Path) -> HTDemucs:
     except OSError as error:
         raise WeightsError(f"cannot read the checkpoint {path}: {error.strerror}") from error
     except Exception as error:
-        fault = _sentence(error)
+        fault = first_line(error)
         raise WeightsError(f"the checkpoint {path} is not a usable model: {fault}") from error
-    return _checked(model, str(path))
+    return checked(model, str(path))
 
 
 def _read_th(path: Path) -> dict[str, Any]:
@@ -135,6 +90,8 @@ def _fraction(node: dict[str, Any]) -> object:
 def _check_package(package: object) -> None:
     if not isinstance(package, Mapping):
         raise WeightsError(f"it holds a {type(package).__name__} instead of a demucs package")
+    if "best_state" in package:
+        raise WeightsError("it is the state of a training: give the best.th that demucs writes beside it")
     for key, kind in _PACKAGE.items():
         if not isinstance(package.get(key), kind):
             raise WeightsError(f"its entry {key!r} is missing or of the wrong type")
@@ -144,34 +101,9 @@ def _check_package(package: object) -> None:
         raise WeightsError("its weights are quantized, which is not supported")
 
 
-def _refuse_before_download(name: str) -> None:
-    """Let through only what demucs lists, so that no other place is asked, and no bag of
-    several."""
-    bags = _bags()
-    if name in bags:
-        members = bags[name]
-        if len(members) > 1:
-            raise WeightsError(
-                f"{name!r} is a bag of {len(members)} models, which one file cannot hold: "
-                f"export its members one at a time ({', '.join(members)})"
-            )
-    elif name not in _signatures():
-        known = ", ".join(sorted(bags))
-        raise WeightsError(f"demucs has no model named {name!r} (it has {known}): {OTHER_WAYS}")
-
-
-def _bags() -> dict[str, list[str]]:
-    """By name, the signatures of the members of demucs' bags; most have one."""
-    files = demucs.pretrained.REMOTE_ROOT.glob("*.yaml")
-    return {file.stem: yaml.safe_load(file.read_text(encoding="utf-8"))["models"] for file in files}
-
-
-def _signatures() -> set[str]:
-    listing = (demucs.pretrained.REMOTE_ROOT / "files.txt").read_text(encoding="utf-8")
-    return {line.split("-")[0] for line in listing.splitlines() if line.endswith(".th")}
-
-
-def _checked(model: object, origin: str) -> HTDemucs:
+def checked(model: object, origin: str) -> HTDemucs:
+    """The model in evaluation mode; raises WeightsError, naming `origin`, for another kind or weights that are not
+    finite."""
     if not isinstance(model, HTDemucs):
         kind = type(model).__name__
         raise WeightsError(f"{origin!r} is a {kind}, and only HTDemucs models can be exported")
@@ -183,6 +115,11 @@ def _checked(model: object, origin: str) -> HTDemucs:
     return usable
 
 
-def _sentence(error: BaseException) -> str:
+_READERS = {".th": _read_th, ".safetensors": _read_safetensors}
+SUFFIXES = frozenset(_READERS)
+"""Of the files that `checkpoint` reads."""
+
+
+def first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

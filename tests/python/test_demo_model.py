@@ -12,7 +12,7 @@ from demucs_bench.scores import si_sdr
 from demucs_bench.tracks import Track, synthesised
 from demucs_export import named
 from demucs_export.metadata import weights_sha256
-from demucs_export.weights import DEMO_DESCRIPTION, DEMO_FILE
+from demucs_export.repository import DEMO_DESCRIPTION, DEMO_FILE
 from support import ROOT, Cli, read_stems
 
 

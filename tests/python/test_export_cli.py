@@ -96,7 +96,7 @@ def test_list_says_what_can_be_exported(capsys):
     assert "first use" in lines["htdemucs"]
     assert "first use" in lines["htdemucs_6s"]
     assert "a bag of 4" in lines["htdemucs_ft"]
-    assert "cannot" in lines["hdemucs_mmi"]
+    assert "not supported" in lines["hdemucs_mmi"]
     assert "not for real music" in lines["htdemucs_demo"]
 
 

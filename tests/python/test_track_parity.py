@@ -8,58 +8,14 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-import demucs.api
+import demucs.apply
 import demucs_native
 import numpy as np
 import pytest
-import soundfile
 import torch
 from demucs.htdemucs import HTDemucs
 from demucs_export import Report
-from numpy.typing import NDArray
-from support import Cli, music, write_wav
-
-Stems = dict[str, NDArray[np.float32]]
-
-
-class Oracle(demucs.api.Separator):
-    """Stock demucs with a model object in place of a download."""
-
-    def __init__(self, model: HTDemucs, **options: object) -> None:
-        self._given = model
-        super().__init__(device="cpu", **options)
-
-    def _load_model(self) -> None:
-        self._model = self._given
-        self._audio_channels = self._given.audio_channels
-        self._samplerate = self._given.samplerate
-
-
-def reference(model: HTDemucs, mix: NDArray[np.float32], **options: object) -> Stems:
-    _, stems = Oracle(model, **{"shifts": 0, **options}).separate_tensor(torch.from_numpy(mix))
-    return {name: stem.numpy() for name, stem in stems.items()}
-
-
-def read_stems(folder: Path) -> Stems:
-    stems = {}
-    for file in folder.iterdir():
-        samples, _ = soundfile.read(file, dtype="float32", always_2d=True)
-        stems[file.stem] = samples.T
-    return stems
-
-
-def assert_parity(expected: Stems, stems: Stems) -> None:
-    """The bar of every whole-track rung: SNR >= 80 dB, max-abs <= 1e-4 of the peak, per stem, edges included."""
-    assert stems.keys() == expected.keys()
-    for name, stem in expected.items():
-        assert stems[name].shape == stem.shape
-        peak, error = np.abs(stem).max(), stems[name].astype(float) - stem
-        power = max((error**2).sum(), 1e-30)  # equal to the last bit: as good as 1e-30
-        snr = 10 * np.log10((stem.astype(float) ** 2).sum() / power)
-        worst = np.abs(error).max()
-        print(f"{name:8} {stem.shape[1]} frames: max-abs {worst:.1e} of {peak:.2f}, SNR {snr:.1f} dB")
-        assert worst <= 1e-4 * peak, name
-        assert snr >= 80, name
+from support import Cli, assert_parity, music, read_stems, reference, write_wav
 
 
 def edge_lengths(segment: int, stride: int) -> list[int]:

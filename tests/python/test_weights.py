@@ -20,10 +20,10 @@ from demucs_export import (
     WeightsError,
     checkpoint,
     metadata,
-    official,
+    repository,
     untrained,
-    weights,
 )
+from demucs_export.repository import official
 from safetensors.torch import save_file
 
 
@@ -172,6 +172,7 @@ def test_damaged_files(suffix, tiny_model, tmp_path):
         ({"state": {}}, "state_dict"),
         ({"state": {"__quantized": True}}, "quantized"),
         ({"kwargs": {"channels": 8}}, "sources"),
+        ({"best_state": {}}, r"best\.th"),
     ],
     ids=str,
 )
@@ -244,10 +245,9 @@ def test_failed_download_names_the_other_ways(fault, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "named"),
     [
-        ("htdemucs_ft", "bag of 4 models.*f7e0c4bc"),
+        ("hdemucs_mmi", "only these official models can be exported: htdemucs, htdemucs_6s, htdemucs_ft"),
         ("nonsense", "no model named"),
         ("someone/htdemucs", "no model named"),
-        ("hf://someone/htdemucs", "no model named"),
         ("", "no model named"),
     ],
 )
@@ -262,6 +262,12 @@ def test_official_models_of_another_kind(monkeypatch):
     monkeypatch.setattr(demucs.pretrained, "get_model", lambda name: other)
     with pytest.raises(WeightsError, match="HDemucs, and only HTDemucs"):
         official("955717e8")
+
+
+def test_official_bag(tiny_model, monkeypatch):
+    bag = BagOfModels([tiny_model, tiny_model], [[1.0, 0.0], [0.0, 1.0]])
+    monkeypatch.setattr(demucs.pretrained, "get_model", lambda name: bag)
+    assert official("htdemucs_ft") is bag
 
 
 def test_official_architecture(full_model):
@@ -326,4 +332,4 @@ def test_sha_is_the_documented_one():
     state = {"b": torch.tensor([[1.5, -2.0]]), "a": torch.tensor(3.0, dtype=torch.float16)}
     content = b"a\0\0" + b"\0\0\x40\x40" + b"b\0001x2\0" + b"\0\0\xc0\x3f\0\0\0\xc0"
     assert metadata.weights_sha256(state) == hashlib.sha256(content).hexdigest()
-    assert weights.OTHER_WAYS.count("--") == 2
+    assert repository.OTHER_WAYS.count("--") == 2
