@@ -8,7 +8,7 @@ DEMO_MODEL := build/demo_model/htdemucs_demo.onnx
 WHEEL_STAMP := build/wheel.stamp
 CPP_SOURCES := $(wildcard cpp/*/*.[ch]pp cpp/include/demucs_ort/*.hpp tests/cpp/*.cpp) python/bindings.cpp
 WHEEL_SOURCES := $(CPP_SOURCES) CMakeLists.txt python/CMakeLists.txt cmake/Findonnxruntime.cmake pyproject.toml \
-                 $(wildcard python/demucs_native/*.py* */demucs_*/*.py) $(DEMO_MODEL)
+                 $(wildcard python/demucs_native/*.py* python/demucs_native/*.json */demucs_*/*.py) $(DEMO_MODEL)
 
 .PHONY: help setup build demo test lint format stubs clean
 help:

@@ -31,6 +31,7 @@ def parts() -> dict[str, list[list[str]]]:
             [str(TOOLS / "ruff"), "format", "--check", "-q", "."],
             [str(TOOLS / "clang-format"), "--dry-run", "--Werror", *cpp_files()],
             [str(TOOLS / "mypy"), *PACKAGES, "scripts"],
+            [str(TOOLS / "zizmor"), "--offline", "--strict-collection", "--quiet", ".github"],
         ],
         "cpp": [["ctest", "--preset", "release"]],
         "python": [[sys.executable, "-m", "pytest", "-q"]],

@@ -8,14 +8,28 @@ The `onnxruntime` package's library does the computing; DEMUCS_ORT_ONNXRUNTIME n
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from demucs_native import _core, _runtime
 from demucs_native._core import Error, Model, __version__
+from demucs_native._errors import FetchError
+
+if TYPE_CHECKING:
+    from demucs_native._models import fetch
 
 if (_library := _runtime.onnxruntime_library()) is not None:
     _core._set_default_library(_library)
 
-__all__ = ["Error", "Model", "__version__", "demo_model", "demo_model_file"]
+__all__ = ["Error", "FetchError", "Model", "__version__", "demo_model", "demo_model_file", "fetch"]
+
+
+def __getattr__(name: str) -> object:
+    # Only who fetches waits for the HTTP and TLS modules to load.
+    if name == "fetch":
+        from demucs_native._models import fetch
+
+        return fetch
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def demo_model_file() -> Path:
