@@ -10,6 +10,7 @@
 #endif
 
 #include <array>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -196,8 +197,11 @@ const std::string& Model::runtime_version() const noexcept { return impl_->runti
 
 void Model::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
   if (batch == 0) throw Error(Status::invalid_argument, "a batch of 0 segments cannot be run");
-  if (impl_->takes_batches) return impl_->run(mix, batch, stems, cancel);
   const std::size_t size = impl_->info.channels * impl_->info.segment_frames;
+  if (batch > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float) / size / impl_->info.sources.size()) {
+    throw Error(Status::invalid_argument, "a batch of " + std::to_string(batch) + " segments fits no memory");
+  }
+  if (impl_->takes_batches) return impl_->run(mix, batch, stems, cancel);
   for (std::size_t i = 0; i < batch; ++i) {
     impl_->run(mix + i * size, 1, stems + i * size * impl_->info.sources.size(), cancel);
   }

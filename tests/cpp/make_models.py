@@ -63,7 +63,8 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     plain = gains_model([], "mix")
-    save(folder, "gains.onnx", plain, METADATA)
+    for name in ("gains.onnx", "žluťoučký 音楽.onnx"):
+        save(folder, name, plain, METADATA)
     save(folder, "slow.onnx", gains_model(slow_nodes(3000), "same"), METADATA)
     no_sources = {key: value for key, value in METADATA.items() if key != "sources"}
     save(folder, "no_sources.onnx", plain, no_sources)
