@@ -176,6 +176,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& file, cons
   }
   return std::shared_ptr<const Model>(new Model(
       load_with<Impl>(options, "'" + file.string() + "'", [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+        check_file_self_contained(file);
         return Ort::Session(env, file.c_str(), session);
       })));
 }
@@ -184,6 +185,7 @@ std::shared_ptr<const Model> Model::load(const void* data, std::size_t size, con
   if (data == nullptr || size == 0) throw Error(Status::bad_model, "the model in memory is empty");
   return std::shared_ptr<const Model>(new Model(
       load_with<Impl>(options, "the model in memory", [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+        check_self_contained(std::string_view(static_cast<const char*>(data), size));
         return Ort::Session(env, data, size, session);
       })));
 }
