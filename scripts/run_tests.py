@@ -19,7 +19,7 @@ PACKAGES = [
 
 
 def cpp_files() -> list[str]:
-    command = ["git", "ls-files", "*.cpp", "*.hpp"]
+    command = ["git", "ls-files", "*.c", "*.h", "*.cpp", "*.hpp"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 
 

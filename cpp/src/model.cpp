@@ -1,6 +1,7 @@
 #include "demucs_ort/model.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -118,10 +119,14 @@ void Model::prepare(const SourceMask& wanted) const {
 void Model::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel,
                 const SourceMask& wanted) const {
   if (batch == 0) throw Error(Status::invalid_argument, "a batch of 0 segments cannot be run");
+  const auto& info = impl_->bag.info;
+  const std::size_t size = info.sources.size() * info.channels * info.segment_frames;
+  if (batch > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float) / size) {
+    throw Error(Status::invalid_argument, "a batch of " + std::to_string(batch) + " segments fits no memory");
+  }
   impl_->check(wanted);
   if (impl_->bag.members.size() == 1) return impl_->session(0).run(mix, batch, stems, cancel);
-  const auto& info = impl_->bag.info;
-  std::vector<float> computed(batch * info.sources.size() * info.channels * info.segment_frames);
+  std::vector<float> computed(batch * size);
   std::fill_n(stems, computed.size(), 0.0F);
   for (std::size_t i = 0; i < impl_->bag.members.size(); ++i) {
     if (!impl_->needs(i, wanted)) continue;

@@ -199,12 +199,14 @@ void ModelSession::Impl::run(const float* mix, std::size_t batch, float* stems, 
 ModelSession::ModelSession(const std::filesystem::path& file, const ModelOptions& options, bool among_others)
     : impl_(std::make_unique<Impl>(options, "'" + file.string() + "'", among_others,
                                    [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+                                     check_file_self_contained(file);
                                      return Ort::Session(env, file.c_str(), session);
                                    })) {}
 
 ModelSession::ModelSession(const void* data, std::size_t size, const ModelOptions& options)
     : impl_(std::make_unique<Impl>(options, "the model in memory", false,
                                    [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+                                     check_self_contained({static_cast<const char*>(data), size});
                                      return Ort::Session(env, data, size, session);
                                    })) {}
 

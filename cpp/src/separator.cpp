@@ -1,6 +1,7 @@
 #include "demucs_ort/separator.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "demucs_ort/error.hpp"
@@ -33,6 +34,9 @@ const Model& Separator::model() const noexcept { return *impl_->model; }
 
 void Separator::separate(const float* const* mix, std::size_t frames, float* const* const* stems,
                          const OnProgress& progress, const CancelToken& cancel) {
+  if (frames > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float)) {
+    throw Error(Status::invalid_argument, "a track of " + std::to_string(frames) + " frames fits no memory");
+  }
   const std::size_t channels = impl_->model->info().channels;
   const std::size_t stem_count = impl_->separation.stems().size();
   const auto read = [&](std::size_t first, std::size_t wanted, float* const* out) {

@@ -55,6 +55,76 @@ def slow_nodes(steps: int) -> list[onnx.NodeProto]:
     return nodes
 
 
+def external_tensor(location: str) -> onnx.TensorProto:
+    """The two gains, said to lie in another file."""
+    tensor = helper.make_tensor("gains", TensorProto.FLOAT, [1, 2, 1, 1], [0.75, 0.25])
+    del tensor.float_data[:]
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=location)
+    tensor.external_data.add(key="length", value="8")
+    return tensor
+
+
+def external_model(location: str, place: str) -> onnx.GraphProto:
+    """gains_model whose gains lie elsewhere: an initializer, a Constant node, or a Constant inside a branch."""
+    graph = gains_model([], "mix")
+    gains = external_tensor(location)
+    del graph.initializer[1]
+    if place == "initializer":
+        graph.initializer.append(gains)
+        return graph
+    constant = helper.make_node("Constant", [], ["gains"], value=gains)
+    if place == "branch":
+        same = helper.make_tensor_value_info("gains", TensorProto.FLOAT, [1, 2, 1, 1])
+        branch = helper.make_graph([constant], "branch", [], [same])
+        graph.initializer.append(helper.make_tensor("yes", TensorProto.BOOL, [], [True]))
+        constant = helper.make_node("If", ["yes"], ["gains"], then_branch=branch, else_branch=branch)
+    graph.node.insert(0, constant)
+    return graph
+
+
+def compiled_model(location: str) -> onnx.GraphProto:
+    """A graph that is one node, which a provider would load from a file of its own."""
+    graph = gains_model([], "mix")
+    del graph.node[:], graph.initializer[:]
+    graph.node.append(
+        helper.make_node("EPContext", ["mix"], ["stems"], domain="com.microsoft", embed_mode=0, ep_cache_context=location)
+    )
+    return graph
+
+
+def save_hostile(folder: Path) -> None:
+    """Models that name data outside of their file, which exists where a path can be right."""
+    (folder / "secret.bin").write_bytes(b"\0\0\0\x3f" * 2)
+    memory = "*/_ORT_MEM_ADDR_/*"  # by which ONNX Runtime itself marks an address in its process
+    graphs = {
+        "external_file": external_model("secret.bin", "initializer"),
+        "external_parent": external_model(f"../{folder.name}/secret.bin", "initializer"),
+        "external_absolute": external_model(str((folder / "secret.bin").resolve()), "initializer"),
+        "external_memory": external_model(memory, "initializer"),
+        "external_constant": external_model("secret.bin", "constant"),
+        "external_branch": external_model("secret.bin", "branch"),
+        "external_context": compiled_model("secret.bin"),
+    }
+    for name, graph in graphs.items():
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        helper.set_model_props(model, {f"demucs_ort.{key}": value for key, value in METADATA.items()})
+        (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
+
+
+def huge_model(frames: int, sources: int) -> onnx.GraphProto:
+    """A file of a few hundred bytes whose tensors take gigabytes, and whose metadata agrees."""
+    graph = gains_model([], "mix")
+    graph.input[0].CopyFrom(helper.make_tensor_value_info("mix", TensorProto.FLOAT, ["batch", 2, frames]))
+    shape = ["batch", sources, 2, frames]
+    graph.output[0].CopyFrom(helper.make_tensor_value_info("stems", TensorProto.FLOAT, shape))
+    graph.initializer[1].CopyFrom(
+        helper.make_tensor("gains", TensorProto.FLOAT, [1, sources, 1, 1], [0.5] * sources)
+    )
+    return graph
+
+
 def save(folder: Path, name: str, graph: onnx.GraphProto, metadata: dict[str, str]) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, {f"demucs_ort.{key}": value for key, value in metadata.items()})
@@ -97,11 +167,19 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     plain = gains_model([], "mix")
-    save(folder, "gains.onnx", plain, METADATA)
+    for name in ("gains.onnx", "žluťoučký 音楽.onnx"):
+        save(folder, name, plain, METADATA)
     save(folder, "slow.onnx", gains_model(slow_nodes(3000), "same"), METADATA)
     no_sources = {key: value for key, value in METADATA.items() if key != "sources"}
     save(folder, "no_sources.onnx", plain, no_sources)
     save(folder, "wrong_shape.onnx", plain, METADATA | {"segment_frames": str(FRAMES + 1)})
+    huge = METADATA | {"segment_frames": "2147483000"}
+    save(folder, "huge_segment.onnx", huge_model(2147483000, 2), huge)
+    many = METADATA | {"sources": ",".join(f"stem{index}" for index in range(65))}
+    save(folder, "many_sources.onnx", huge_model(FRAMES, 65), many)
+    save(folder, "huge_rate.onnx", plain, METADATA | {"sample_rate": "2000000000"})
+    save(folder, "escape.onnx", plain, METADATA | {"description": "\x1b]0;evil\x07"})
+    save_hostile(folder)
     whole = (folder / "gains.onnx").read_bytes()
     (folder / "truncated.onnx").write_bytes(whole[: len(whole) // 2])
     save_bags(folder)

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 
 #include "demucs_ort/error.hpp"
@@ -82,6 +83,7 @@ TEST(ModelContract, RefusesMalformedFields) {
       {"channels", "2x"},          {"segment_frames", ""},    {"segment_frames", "1e3"},
       {"sources", "drums,"},       {"sources", "a,a"},        {"sources", "../evil"},
       {"sources", "sub/dir,bass"}, {"sources", ".hidden"},    {"trained", "maybe"},
+      {"sources", "a:b"},          {"sources", "a\nb"},       {"model_name", "a\x1b[2Jb"},
       {"schema_version", "2"},     {"schema_version", "one"}, {"segment_frames", "99999999999999999999"}};
   for (const auto& [key, value] : cases) {
     File file;
@@ -105,4 +107,60 @@ TEST(ModelContract, RefusesTensorsThatContradictTheMetadata) {
   EXPECT_NE(change([](File& f) { f.inputs.push_back(f.inputs[0]); }), "(accepted)");
   EXPECT_NE(change([](File& f) { f.outputs.clear(); }), "(accepted)");
   EXPECT_NE(change([](File& f) { f.outputs[0].shape[1] = 6; }), "(accepted)");
+}
+
+TEST(ModelContract, LimitsSizes) {
+  const auto refused = [](const char* key, const std::string& value) {
+    File file;
+    file.metadata[key] = value;
+    return refusal(file) != "(accepted)";
+  };
+  EXPECT_TRUE(refused("sample_rate", "7999"));
+  EXPECT_FALSE(refused("sample_rate", "8000"));
+  EXPECT_FALSE(refused("sample_rate", "768000"));
+  EXPECT_TRUE(refused("sample_rate", "768001"));
+  EXPECT_TRUE(refused("sources", std::string(101, 'a')));
+  EXPECT_TRUE(refused("sources", std::string(100'000'000, ',')));
+
+  const auto with_frames = [](std::int64_t frames) {
+    File file;
+    file.metadata["segment_frames"] = std::to_string(frames);
+    file.inputs[0].shape[2] = frames;
+    file.outputs[0].shape[3] = frames;
+    return refusal(file);
+  };
+  EXPECT_EQ(with_frames((1 << 25) / 8), "(accepted)");
+  EXPECT_NE(with_frames((1 << 25) / 8 + 1).find("more than this library takes"), std::string::npos);
+  EXPECT_NE(with_frames(2147483647).find("more than this library takes"), std::string::npos);
+}
+
+TEST(ModelContract, FindsReferencesHoweverTheirLengthIsWritten) {
+  const auto refused = [](const std::string& bytes) {
+    try {
+      check_self_contained(bytes);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::bad_model);
+      return true;
+    }
+    return false;
+  };
+  using namespace std::string_literals;
+  EXPECT_TRUE(refused("j\x10\n\x08location\x12\x01x"s));
+  EXPECT_TRUE(refused("\n\x88\x80\x80\x80\x00location"s));
+  EXPECT_TRUE(refused("\x09\x00\x00\x00" "EPContext"s));
+  EXPECT_FALSE(refused("/allocation/my location: location\nlocatio\x08locatio"s));
+  EXPECT_FALSE(refused(""s));
+}
+
+TEST(ModelContract, FindsReferencesAtTheEdgesOfWhatIsReadAtOnce) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "reference";
+  for (const std::ptrdiff_t offset : {-20, -9, -8, -4, -1, 0, 1, 5}) {
+    std::string bytes(2'500'000, 'x');
+    bytes.replace(static_cast<std::size_t>((1 << 20) + offset), 9, "\x08location");
+    std::ofstream(path, std::ios::binary) << bytes;
+    EXPECT_THROW(check_file_self_contained(path), Error) << offset;
+  }
+  std::ofstream(path, std::ios::binary) << std::string(2'500'000, 'x');
+  EXPECT_NO_THROW(check_file_self_contained(path));
+  std::filesystem::remove(path);
 }

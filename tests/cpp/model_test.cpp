@@ -158,6 +158,23 @@ TEST(Bag, RefusesAMemberOfOtherWeights) {
   }
 }
 
+TEST(Model, NeverReadsWhatAFileRefersToOutsideOfItself) {
+  for (const char* name : {"external_file", "external_parent", "external_absolute", "external_memory",
+                           "external_constant", "external_branch", "external_context"}) {
+    const std::string file = std::string(name) + ".onnx";
+    EXPECT_NE(refusal(file).find("outside of its file"), std::string::npos) << refusal(file);
+    const auto bytes = bytes_of(file);
+    EXPECT_THROW(Model::load(bytes.data(), bytes.size()), Error) << name;
+  }
+}
+
+TEST(Model, RefusesSizesNobodyNeedsBeforeAllocatingByThem) {
+  EXPECT_NE(refusal("huge_segment.onnx").find("2147483000 frames are more"), std::string::npos);
+  EXPECT_NE(refusal("many_sources.onnx").find("65 sources"), std::string::npos);
+  EXPECT_NE(refusal("huge_rate.onnx").find("2000000000 Hz"), std::string::npos);
+  EXPECT_NE(refusal("escape.onnx").find("control characters"), std::string::npos);
+}
+
 TEST(Model, RefusesAnUnknownProvider) {
   ModelOptions options;
   options.provider = "abacus";

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "demucs_ort/export.hpp"
+#include "demucs_ort/export.h"
 
 namespace demucs_ort {
 

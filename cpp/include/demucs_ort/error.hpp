@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "demucs_ort/export.hpp"
+#include "demucs_ort/export.h"
 
 namespace demucs_ort {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "demucs_ort/cancel.hpp"
-#include "demucs_ort/export.hpp"
+#include "demucs_ort/export.h"
 
 namespace demucs_ort {
 

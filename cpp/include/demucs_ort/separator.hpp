@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "demucs_ort/cancel.hpp"
-#include "demucs_ort/export.hpp"
+#include "demucs_ort/export.h"
 #include "demucs_ort/model.hpp"
 
 namespace demucs_ort {

@@ -1,0 +1,190 @@
+#ifndef DEMUCS_ORT_C_API_H
+#define DEMUCS_ORT_C_API_H
+
+/*
+ * The library for C, and for every language that can call C. It adds nothing to the C++ classes (model.hpp,
+ * separator.hpp, cancel.hpp), whose documentation holds here too; no C++ exception leaves it.
+ *
+ * - Functions that can fail return a status; demucs_ort_last_error() then has the sentence. What they return through
+ *   pointers is changed only if they succeed.
+ * - Handles are freed by the function of their name, in any order: a separator keeps its model, a running call its
+ *   cancel handle. Freeing NULL does nothing.
+ * - Text is UTF-8, paths too, on Windows as well.
+ * - Option structs begin with their size, so that old programs work with new libraries and the other way round, as long
+ *   as what the library does not know is left zero. Fill them by their init function, then change fields. NULL in place
+ *   of options: the defaults.
+ * - Buffers are the caller's and must be as large as documented; the library cannot see their size.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "demucs_ort/export.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The numbers are stable. 1 to 6 are those of demucs_ort::Status. */
+typedef int32_t demucs_ort_status;
+enum {
+  DEMUCS_ORT_OK = 0,
+  DEMUCS_ORT_INVALID_ARGUMENT = 1, /* a parameter is NULL or outside its documented range */
+  DEMUCS_ORT_BAD_MODEL = 2,        /* the model file is missing, unreadable, or breaks the model contract */
+  DEMUCS_ORT_BAD_AUDIO = 3,        /* the track is empty, holds NaN or infinity, or changed while it was read */
+  DEMUCS_ORT_RUNTIME_MISSING = 4,  /* no usable ONNX Runtime library was found */
+  DEMUCS_ORT_RUNTIME_FAILED = 5,   /* ONNX Runtime failed, or computed something that is not finite */
+  DEMUCS_ORT_CANCELLED = 6,        /* the cancel handle was triggered */
+  DEMUCS_ORT_CALLBACK_FAILED = 7,  /* a callback of the caller did not return 0 */
+  DEMUCS_ORT_OUT_OF_MEMORY = 8,
+  DEMUCS_ORT_INTERNAL = 9 /* a defect of the library */
+};
+
+/* One sentence on this thread's last call that failed: what, where, what to do. Never NULL; valid until the thread's
+ * next call that fails. A call that succeeds leaves it alone. */
+DEMUCS_ORT_EXPORT const char* demucs_ort_last_error(void);
+
+/* The library's version, e.g. "0.1.0". */
+DEMUCS_ORT_EXPORT const char* demucs_ort_version(void);
+
+/* ------------------------------------------------------------------------------------------------------- cancel */
+
+/* Stops running calls from any thread; see demucs_ort::CancelToken. Once requested it stays requested. */
+typedef struct demucs_ort_cancel demucs_ort_cancel;
+
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_cancel_create(demucs_ort_cancel** cancel);
+DEMUCS_ORT_EXPORT void demucs_ort_cancel_free(demucs_ort_cancel* cancel);
+/* Thread-safe; neither for signal handlers nor for audio threads. NULL: does nothing. */
+DEMUCS_ORT_EXPORT void demucs_ort_cancel_request(const demucs_ort_cancel* cancel);
+/* 1 or 0. Thread-safe. */
+DEMUCS_ORT_EXPORT int32_t demucs_ort_cancel_requested(const demucs_ort_cancel* cancel);
+
+/* -------------------------------------------------------------------------------------------------------- model */
+
+/* A loaded model; immutable, any number of threads may share it. */
+typedef struct demucs_ort_model demucs_ort_model;
+
+/* See demucs_ort::ModelOptions. */
+typedef struct demucs_ort_model_options {
+  size_t struct_size;
+  const char* provider;            /* NULL: "cpu" */
+  uint32_t threads;                /* inside one inference, at most 1024; 0: one per physical core */
+  const char* onnxruntime_library; /* path; NULL: found as documented in model.hpp */
+} demucs_ort_model_options;
+
+/* Fills in the defaults. `struct_size`: sizeof(demucs_ort_model_options). */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_options_init(demucs_ort_model_options* options,
+                                                                  size_t struct_size);
+
+/* Loads and validates an .onnx or .ort file. Blocks. Can fail with BAD_MODEL, INVALID_ARGUMENT, RUNTIME_MISSING. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_load(const char* path, const demucs_ort_model_options* options,
+                                                          demucs_ort_model** model);
+/* The same from memory, which may be freed after the call. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_load_memory(const void* data, size_t size,
+                                                                 const demucs_ort_model_options* options,
+                                                                 demucs_ort_model** model);
+DEMUCS_ORT_EXPORT void demucs_ort_model_free(demucs_ort_model* model);
+
+/* See demucs_ort::ModelInfo. All pointers belong to the model and are valid until it is freed. */
+typedef struct demucs_ort_model_info {
+  size_t struct_size;
+  const char* name;
+  const char* const* sources; /* stem names, in output order */
+  size_t source_count;
+  size_t channels;       /* of the mix and of every stem */
+  size_t segment_frames; /* frames the model hears at a time */
+  int32_t sample_rate;   /* Hz */
+  int32_t trained;       /* 0: seeded weights for tests, the output is no separation */
+  const char* precision;
+  const char* weights_sha256;
+  const char* demucs_version;
+  const char* description;     /* "": nothing special */
+  const char* provider;        /* that computes */
+  const char* runtime_version; /* of the ONNX Runtime library in use */
+} demucs_ort_model_info;
+
+/* Set info->struct_size to sizeof(demucs_ort_model_info) before the call; the rest is filled in. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_get_info(const demucs_ort_model* model,
+                                                              demucs_ort_model_info* info);
+
+/* One raw inference of `batch` segments, without normalisation or overlap-add; most callers want a separator.
+ * mix: [batch][channels][segment_frames], stems: [batch][sources][channels][segment_frames]. `cancel` may be NULL. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_run(const demucs_ort_model* model, const float* mix, size_t batch,
+                                                         float* stems, const demucs_ort_cancel* cancel);
+
+/* ---------------------------------------------------------------------------------------------------- separator */
+
+/* Separates whole tracks. One per thread; any number of them share a model. */
+typedef struct demucs_ort_separator demucs_ort_separator;
+
+enum {
+  DEMUCS_ORT_OTHER_ADD = 0,  /* "no_<stem>" is the sum of all other stems */
+  DEMUCS_ORT_OTHER_MINUS = 1 /* "no_<stem>" is the mix less the stem */
+};
+
+/* See demucs_ort::SeparatorOptions. What it points to is only needed during demucs_ort_separator_create. */
+typedef struct demucs_ort_separator_options {
+  size_t struct_size;
+  double overlap;              /* share of a segment that the next one covers again, in [0, 1); default 0.25 */
+  uint32_t shifts;             /* average this many shifted passes, at most 1000; 0: one unshifted pass */
+  uint32_t seed;               /* draws the shift offsets */
+  const size_t* shift_offsets; /* instead of shifts and seed: the offsets, each in [0, sample_rate / 2] frames */
+  size_t shift_offset_count;
+  const char* const* stems; /* which to deliver, in this order; NULL: all of the model's */
+  size_t stem_count;
+  const char* two_stems;   /* not NULL: deliver that stem and "no_<stem>"; excludes stems */
+  int32_t other_method;    /* for two_stems; DEMUCS_ORT_OTHER_... */
+  const char* residual_to; /* not NULL: this delivered stem takes all that the model's other stems leave of the mix */
+} demucs_ort_separator_options;
+
+/* Fills in the defaults. `struct_size`: sizeof(demucs_ort_separator_options). */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separator_options_init(demucs_ort_separator_options* options,
+                                                                      size_t struct_size);
+
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separator_create(const demucs_ort_model* model,
+                                                                const demucs_ort_separator_options* options,
+                                                                demucs_ort_separator** separator);
+DEMUCS_ORT_EXPORT void demucs_ort_separator_free(demucs_ort_separator* separator);
+
+/* What is delivered, in order. The name belongs to the separator; NULL: there is no stem of that number. */
+DEMUCS_ORT_EXPORT size_t demucs_ort_separator_stem_count(const demucs_ort_separator* separator);
+DEMUCS_ORT_EXPORT const char* demucs_ort_separator_stem_name(const demucs_ort_separator* separator, size_t index);
+
+enum { DEMUCS_ORT_STAGE_MEASURING = 0, DEMUCS_ORT_STAGE_SEPARATING = 1 };
+
+/* Callbacks run on the thread that called, and get its `user_data`. They return 0 to go on; anything else stops the
+ * call, which then returns CALLBACK_FAILED. No exception may leave them. */
+
+/* `fraction` of the separation that is done, 0 to 1, never decreasing; before the first and after every segment. */
+typedef int32_t (*demucs_ort_progress_callback)(void* user_data, int32_t stage, double fraction);
+
+/* Puts frames [first, first + frames) of the track into channels[channel][0 .. frames) and into *delivered how many
+ * there were: fewer only at the end of the track. Walks the track twice from its start, without gaps. */
+typedef int32_t (*demucs_ort_read_callback)(void* user_data, size_t first, size_t frames, float* const* channels,
+                                            size_t* delivered);
+
+/* Takes finished frames [first, first + frames) as stems[stem][channel][0 .. frames), in order and without gaps. */
+typedef int32_t (*demucs_ort_write_callback)(void* user_data, size_t first, size_t frames,
+                                             const float* const* const* stems);
+
+/* A whole track in memory, planar float32 at the model's sample rate: mix[channel][frame] to
+ * stems[stem][channel][frame]. `progress`, `user_data` and `cancel` may be NULL. Blocks. The separator stays usable
+ * whatever comes of it. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separate(demucs_ort_separator* separator, const float* const* mix,
+                                                        size_t frames, float* const* const* stems,
+                                                        demucs_ort_progress_callback progress, void* user_data,
+                                                        const demucs_ort_cancel* cancel);
+
+/* The same with callbacks: memory does not grow with the length of the track. `frames`, the track's length, may be
+ * NULL. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separate_stream(demucs_ort_separator* separator,
+                                                               demucs_ort_read_callback read,
+                                                               demucs_ort_write_callback write,
+                                                               demucs_ort_progress_callback progress, void* user_data,
+                                                               const demucs_ort_cancel* cancel, size_t* frames);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
