@@ -19,7 +19,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   std::vector<std::filesystem::path> paths;
   app.add_option("paths", paths, "Audio files (anything FFmpeg decodes), then the output folder")
       ->option_text("INPUT... OUTDIR");
-  app.add_option("-m,--model", options.model, "The model: an .onnx or .ort file, or the .json file of a bag (default: the demo model)")
+  app.add_option("-m,--model", options.model,
+                 "The model: an .onnx or .ort file, or the .json file of a bag (default: the demo model)")
       ->option_text("FILE");
   // CLI11's own lists would swallow the inputs that follow.
   const auto split = [&](const std::string& list) { separation.stems = CLI::detail::split(list, ','); };

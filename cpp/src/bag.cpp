@@ -63,8 +63,8 @@ fs::path member_file(const json& member, const fs::path& folder) {
     std::error_code error;
     if (fs::path file = folder / fs::u8path(name); fs::is_regular_file(file, error)) return file;
   }
-  throw Error(Status::bad_model, "its member '" + text(member, "onnx") +
-                                     "' is missing; keep the files of a bag together in one folder");
+  throw Error(Status::bad_model,
+              "its member '" + text(member, "onnx") + "' is missing; keep the files of a bag together in one folder");
 }
 
 std::vector<float> read_shares(const json& member, std::size_t sources) {

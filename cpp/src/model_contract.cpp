@@ -51,7 +51,8 @@ int positive_number(const FindMetadata& find, const std::string& key) {
 
 std::vector<std::string> name_list(const FindMetadata& find, const std::string& key) {
   const std::string value = text(find, key);
-  if (value.size() > most_sources * most_name_bytes) broken("the model's metadata 'demucs_ort." + key + "' is too long");
+  if (value.size() > most_sources * most_name_bytes)
+    broken("the model's metadata 'demucs_ort." + key + "' is too long");
   std::vector<std::string> names(1);
   for (const char letter : value) {
     if (letter == ',') {
@@ -113,9 +114,9 @@ void check_tensor(const std::string& role, const std::vector<TensorSpec>& tensor
   }
 }
 
-/// Whether the bytes of a model hold a string that is exactly `text`: what precedes it is its length. In protobuf (.onnx)
-/// that is a varint, which ends with the size or, written longer than need be, with 0; in flatbuffers (.ort) it is four
-/// bytes, of which the last is 0.
+/// Whether the bytes of a model hold a string that is exactly `text`: what precedes it is its length. In protobuf
+/// (.onnx) that is a varint, which ends with the size or, written longer than need be, with 0; in flatbuffers (.ort) it
+/// is four bytes, of which the last is 0.
 bool holds_string(std::string_view bytes, std::string_view text) {
   for (auto at = bytes.find(text, 1); at != std::string_view::npos; at = bytes.find(text, at + 1)) {
     if (bytes[at - 1] == static_cast<char>(text.size()) || bytes[at - 1] == 0) return true;

@@ -22,8 +22,8 @@ struct TensorSpec {
 /// Looks up a metadata value by its full key.
 using FindMetadata = std::function<std::optional<std::string>(const std::string& key)>;
 
-/// Reads what the metadata say of a model. Sizes have limits, so that callers may allocate by them; texts hold no control
-/// characters. Throws Error bad_model with one sentence that names what is missing or wrong.
+/// Reads what the metadata say of a model. Sizes have limits, so that callers may allocate by them; texts hold no
+/// control characters. Throws Error bad_model with one sentence that names what is missing or wrong.
 ModelInfo read_facts(const FindMetadata& find);
 
 /// `read_facts`, checked against the tensors: input `mix` [batch, channels, frames],
@@ -32,9 +32,9 @@ ModelInfo read_facts(const FindMetadata& find);
 ModelInfo read_contract(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
                         const FindMetadata& find);
 
-/// Throws Error bad_model if an ONNX or ORT model may refer to data outside of its own bytes (external tensor data in any
-/// place, compiled contexts): ONNX Runtime would read whatever file, or even address, the model names. Does not parse, so
-/// it cannot be misled; it also refuses the rare model that has a string like that of another meaning.
+/// Throws Error bad_model if an ONNX or ORT model may refer to data outside of its own bytes (external tensor data in
+/// any place, compiled contexts): ONNX Runtime would read whatever file, or even address, the model names. Does not
+/// parse, so it cannot be misled; it also refuses the rare model that has a string like that of another meaning.
 void check_self_contained(std::string_view bytes);
 void check_file_self_contained(const std::filesystem::path& file);
 

@@ -88,7 +88,9 @@ def compiled_model(location: str) -> onnx.GraphProto:
     graph = gains_model([], "mix")
     del graph.node[:], graph.initializer[:]
     graph.node.append(
-        helper.make_node("EPContext", ["mix"], ["stems"], domain="com.microsoft", embed_mode=0, ep_cache_context=location)
+        helper.make_node(
+            "EPContext", ["mix"], ["stems"], domain="com.microsoft", embed_mode=0, ep_cache_context=location
+        )
     )
     return graph
 
@@ -119,9 +121,7 @@ def huge_model(frames: int, sources: int) -> onnx.GraphProto:
     graph.input[0].CopyFrom(helper.make_tensor_value_info("mix", TensorProto.FLOAT, ["batch", 2, frames]))
     shape = ["batch", sources, 2, frames]
     graph.output[0].CopyFrom(helper.make_tensor_value_info("stems", TensorProto.FLOAT, shape))
-    graph.initializer[1].CopyFrom(
-        helper.make_tensor("gains", TensorProto.FLOAT, [1, sources, 1, 1], [0.5] * sources)
-    )
+    graph.initializer[1].CopyFrom(helper.make_tensor("gains", TensorProto.FLOAT, [1, sources, 1, 1], [0.5] * sources))
     return graph
 
 

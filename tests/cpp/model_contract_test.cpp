@@ -147,7 +147,9 @@ TEST(ModelContract, FindsReferencesHoweverTheirLengthIsWritten) {
   using namespace std::string_literals;
   EXPECT_TRUE(refused("j\x10\n\x08location\x12\x01x"s));
   EXPECT_TRUE(refused("\n\x88\x80\x80\x80\x00location"s));
-  EXPECT_TRUE(refused("\x09\x00\x00\x00" "EPContext"s));
+  EXPECT_TRUE(
+      refused("\x09\x00\x00\x00"
+              "EPContext"s));
   EXPECT_FALSE(refused("/allocation/my location: location\nlocatio\x08locatio"s));
   EXPECT_FALSE(refused(""s));
 }

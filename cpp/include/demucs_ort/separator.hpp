@@ -66,8 +66,8 @@ using Write = std::function<void(std::size_t first, std::size_t frames, const fl
 /// Audio is planar float32 at the model's sample rate, full scale 1.0, any finite level.
 class DEMUCS_ORT_EXPORT Separator {
  public:
-  /// Throws `Error` invalid_argument if an option is out of range or names an unknown stem. Loads what the stems need of
-  /// a bag of models, and throws as `Model::prepare`.
+  /// Throws `Error` invalid_argument if an option is out of range or names an unknown stem. Loads what the stems need
+  /// of a bag of models, and throws as `Model::prepare`.
   explicit Separator(std::shared_ptr<const Model> model, SeparatorOptions options = {});
   Separator(Separator&&) noexcept;
   Separator& operator=(Separator&&) noexcept;
