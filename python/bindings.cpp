@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -163,7 +164,8 @@ Array contiguous_rows(const Array& array) {
 py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sample_rate, double overlap,
                   unsigned shifts, std::uint32_t seed, const std::vector<std::size_t>& shift_offsets,
                   const std::optional<std::vector<std::string>>& stems, const std::string& two_stems,
-                  const std::string& other_method, const std::string& residual_to, const py::object& progress) {
+                  const std::string& other_method, const std::string& residual_to, const std::string& priority,
+                  const py::object& progress) {
   const ModelInfo& info = model->info();
   const std::string wanted = "of shape (" + std::to_string(info.channels) + ", frames)";
   Array mix = checked_mix(mix_argument, 2, wanted);
@@ -177,6 +179,12 @@ py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sa
   if (other_method != "add" && other_method != "minus") {
     throw py::value_error("other_method is '" + other_method + "'; choose 'add' or 'minus'");
   }
+  const std::map<std::string, Priority> priorities{
+      {"background", Priority::background}, {"normal", Priority::normal}, {"foreground", Priority::foreground}};
+  const auto chosen_priority = priorities.find(priority);
+  if (chosen_priority == priorities.end()) {
+    throw py::value_error("priority is '" + priority + "'; choose 'background', 'normal' or 'foreground'");
+  }
   if (stems && stems->empty()) throw py::value_error("stems is an empty list; leave it out to get all stems");
   mix = contiguous_rows(mix);
 
@@ -189,6 +197,7 @@ py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sa
   options.two_stems = two_stems;
   options.other_method = other_method == "add" ? OtherMethod::add : OtherMethod::minus;
   options.residual_to = residual_to;
+  options.priority = chosen_priority->second;
   Separator separator(model, options);
 
   const std::vector<const float*> mix_rows = row_pointers(mix.data(), mix);
@@ -222,12 +231,24 @@ Array run(const ModelPtr& model, const MixArgument& mix_argument) {
   const float* in = mix.data();
   float* out = stems.mutable_data();
   const auto batch = static_cast<std::size_t>(mix.shape(0));
-  run_watched(py::none(), [&](const OnProgress&, const CancelToken& cancel) { model->run(in, batch, out, cancel); });
+  run_watched(py::none(), [&](const OnProgress&, const CancelToken& cancel) {
+    model->run(in, batch, out, {cancel, {}, Priority::normal});
+  });
   return stems;
 }
 
-ModelOptions model_options(const std::string& provider, unsigned threads) {
-  return {provider, threads, default_library()};
+using ProviderOptions = std::map<std::string, std::string>;
+
+ModelOptions model_options(const std::string& provider, const std::optional<ProviderOptions>& provider_options,
+                           unsigned threads, unsigned runs, bool low_priority) {
+  ModelOptions options;
+  options.provider = provider;
+  options.provider_options = provider_options.value_or(ProviderOptions{});
+  options.threads = threads;
+  options.runs = runs;
+  options.low_priority = low_priority;
+  options.onnxruntime_library = default_library();
+  return options;
 }
 
 }  // namespace
@@ -246,41 +267,54 @@ PYBIND11_MODULE(_core, module) {
   module.def(
       "_set_default_library", [](const std::filesystem::path& path) { default_library() = path; }, py::arg("path"));
 
+  module.def(
+      "providers", [] { return Model::available_providers(model_options("cpu", std::nullopt, 0, 1, false)); },
+      "The providers that the ONNX Runtime library offers, as `Model` takes them. Raises Error.");
+
   py::classh<Model>(module, "Model",
                     "An HTDemucs model exported by demucs-export. Immutable; threads may share it.\n\n"
                     "Raises Error if the file or ONNX Runtime is unusable.")
-      .def(py::init([](const py::bytes& data, const std::string& provider, unsigned threads) {
+      .def(py::init([](const py::bytes& data, const std::string& provider, unsigned threads,
+                       const std::optional<ProviderOptions>& provider_options, unsigned runs, bool low_priority) {
              const auto view = static_cast<std::string_view>(data);
              const py::gil_scoped_release release;
-             return std::const_pointer_cast<Model>(
-                 Model::load(view.data(), view.size(), model_options(provider, threads)));
+             return std::const_pointer_cast<Model>(Model::load(
+                 view.data(), view.size(), model_options(provider, provider_options, threads, runs, low_priority)));
            }),
            py::arg("data"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
+           py::arg("provider_options") = py::none(), py::arg("runs") = 1, py::arg("low_priority") = false,
            "Loads a model from the bytes of an .onnx or .ort file.")
-      .def(py::init([](const std::filesystem::path& path, const std::string& provider, unsigned threads) {
+      .def(py::init([](const std::filesystem::path& path, const std::string& provider, unsigned threads,
+                       const std::optional<ProviderOptions>& provider_options, unsigned runs, bool low_priority) {
              const py::gil_scoped_release release;
-             return std::const_pointer_cast<Model>(Model::load(path, model_options(provider, threads)));
+             return std::const_pointer_cast<Model>(
+                 Model::load(path, model_options(provider, provider_options, threads, runs, low_priority)));
            }),
            py::arg("path"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
+           py::arg("provider_options") = py::none(), py::arg("runs") = 1, py::arg("low_priority") = false,
            R"(Loads an .onnx or .ort file, or the .json file of a bag of models.
 
 threads: threads inside one inference, 0: one per physical core.
-provider: "cpu", or with the package onnxruntime-openvino "openvino" and "openvino-bf16" (faster, less precise).)")
+provider: what computes: "cpu", "auto", or another one of providers(). One that is missing, fails or computes
+    nonsense raises Error; nothing else takes its place.
+provider_options: passed on to the provider, as ONNX Runtime documents them.
+runs: inferences at a time; with `threads` the thread budget of all that share the model. Others wait.
+low_priority: ONNX Runtime's threads compute only what other programs leave.)")
       .def(
           "separate",
           [](const std::shared_ptr<Model>& self, const MixArgument& mix, int sample_rate, double overlap,
              unsigned shifts, std::uint32_t seed, const std::vector<std::size_t>& shift_offsets,
              const std::optional<std::vector<std::string>>& stems, const std::optional<std::string>& two_stems,
              const std::string& other_method, const std::optional<std::string>& residual_to,
-             const std::optional<py::typing::Callable<void(double)>>& progress) {
-            return py::typing::Dict<py::str, Array>(
-                separate(self, mix, sample_rate, overlap, shifts, seed, shift_offsets, stems, two_stems.value_or(""),
-                         other_method, residual_to.value_or(""), progress ? py::object(*progress) : py::none()));
+             const std::string& priority, const std::optional<py::typing::Callable<void(double)>>& progress) {
+            return py::typing::Dict<py::str, Array>(separate(
+                self, mix, sample_rate, overlap, shifts, seed, shift_offsets, stems, two_stems.value_or(""),
+                other_method, residual_to.value_or(""), priority, progress ? py::object(*progress) : py::none()));
           },
           py::arg("mix"), py::arg("sample_rate") = 44100, py::arg("overlap") = 0.25, py::arg("shifts") = 0,
           py::kw_only(), py::arg("seed") = 0, py::arg("shift_offsets") = std::vector<std::size_t>{},
           py::arg("stems") = py::none(), py::arg("two_stems") = py::none(), py::arg("other_method") = "add",
-          py::arg("residual_to") = py::none(), py::arg("progress") = py::none(),
+          py::arg("residual_to") = py::none(), py::arg("priority") = "normal", py::arg("progress") = py::none(),
           R"(Separates a whole track, with the arithmetic of demucs.api.Separator.separate_tensor.
 
 mix: float32 array (channels, frames), full scale 1.0, at the model's sample rate.
@@ -291,6 +325,7 @@ shift_offsets: instead of those, demucs' offsets themselves.
 stems: names of the stems to return, default all. two_stems: one name; returns it and 'no_<name>'.
 other_method: 'no_<name>' is the sum of the other stems ("add") or the mix less the stem ("minus").
 residual_to: one name; that stem takes what the others leave of the mix, so that all of them add up to it.
+priority: "foreground" goes before "normal" and that before "background" where several wait for the model.
 progress: called with the finished fraction, 0 to 1; an exception it raises stops the separation at once.
 
 Returns a dict from stem name to a float32 array of mix's shape. Other threads run meanwhile; Ctrl-C stops it.
@@ -311,5 +346,8 @@ Raises TypeError and ValueError for unusable arguments or samples that are not f
       .def_property_readonly("description", [](const Model& self) { return self.info().description; })
       .def_property_readonly("members", [](const Model& self) { return self.info().members; })
       .def_property_readonly("provider", [](const Model& self) { return self.provider(); })
+      .def_property_readonly(
+          "passed_over", [](const Model& self) { return self.passed_over(); },
+          "What 'auto' tried before `provider`, and why it does not compute.")
       .def_property_readonly("onnxruntime_version", [](const Model& self) { return self.runtime_version(); });
 }

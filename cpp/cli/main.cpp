@@ -118,6 +118,10 @@ int separate_all(const Options& options, demucs_ort::Separator& separator, const
 }
 
 int run(const Options& options, const Interrupt& interrupt, Console& console) {
+  if (options.list_providers) {
+    for (const auto& name : demucs_ort::Model::available_providers(options.model_options)) std::cout << name << '\n';
+    return exit_ok;
+  }
   const auto begin = std::chrono::steady_clock::now();
   const bool only_info = !options.info.empty();
   RunReport report;
@@ -129,6 +133,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
     return exit_ok;
   }
   demucs_ort::Separator separator(model, options.separation);
+  for (const auto& reason : model->passed_over()) console.warn("auto passed over " + reason);
   if (!model->info().trained) {
     console.warn("'" + report.model_file + "' holds untrained weights: what it writes is no separation");
   }

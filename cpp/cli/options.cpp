@@ -46,8 +46,24 @@ std::optional<Options> parse_options(int argc, char** argv) {
   app.add_option("--seed", separation.seed, "Seed of the random shifts")->capture_default_str();
   app.add_option("--threads", options.model_options.threads, "Threads for the model; 0: one per core")
       ->capture_default_str();
-  app.add_option("--provider", options.model_options.provider, "What computes: cpu, openvino or openvino-bf16 (faster)")
+  app.add_option("--provider", options.model_options.provider, "What computes: auto, or one of --list-providers")
       ->capture_default_str();
+  app.add_option_function<std::vector<std::string>>(
+         "--provider-option",
+         [&](const std::vector<std::string>& pairs) {
+           for (const auto& pair : pairs) {
+             const auto sign = pair.find('=');
+             if (sign == std::string::npos)
+               throw CLI::ValidationError("--provider-option", "'" + pair + "' has no '='");
+             options.model_options.provider_options[pair.substr(0, sign)] = pair.substr(sign + 1);
+           }
+         },
+         "Passed on to the provider; may be repeated")
+      ->option_text("NAME=VALUE")
+      ->expected(1)
+      ->take_all();
+  app.add_flag("--low-priority", options.model_options.low_priority, "Compute only what other programs leave");
+  app.add_flag("--list-providers", options.list_providers, "Print the providers of this ONNX Runtime, and stop");
   const std::map<std::string, SampleFormat> formats{
       {"16", SampleFormat::int16}, {"24", SampleFormat::int24}, {"32f", SampleFormat::float32}};
   std::string bit_depth = "32f";
@@ -68,7 +84,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
   }
   options.format = formats.at(bit_depth);
   separation.other_method = methods.at(other_method);
-  if (!options.info.empty()) return options;
+  if (!options.info.empty() || options.list_providers) return options;
   if (paths.size() < 2) {
     throw Failure(exit_usage, "give at least one audio file and the output folder; see demucs_ort_cli --help");
   }

@@ -19,6 +19,7 @@ struct Options {
   demucs_ort::ModelOptions model_options;
   demucs_ort::SeparatorOptions separation;
   SampleFormat format = SampleFormat::float32;
+  bool list_providers = false;
   bool quiet = false;
 };
 

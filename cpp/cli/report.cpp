@@ -64,6 +64,7 @@ void write_json(const RunReport& report, const demucs_ort::Model& model, const O
   ordered_json json{{"demucs_ort_version", DEMUCS_ORT_VERSION},
                     {"onnxruntime_version", model.runtime_version()},
                     {"provider", model.provider()},
+                    {"passed_over", model.passed_over()},
                     {"threads", options.model_options.threads},
                     {"overlap", options.separation.overlap},
                     {"shifts", options.separation.shifts},

@@ -21,6 +21,7 @@ struct demucs_ort_cancel {
 struct demucs_ort_model {
   std::shared_ptr<const Model> model;
   std::vector<const char*> sources;
+  std::string provider;
 };
 
 struct demucs_ort_separator {
@@ -141,6 +142,14 @@ ModelOptions convert(const demucs_ort_model_options* given) {
   if (known.provider != nullptr) options.provider = known.provider;
   options.threads = known.threads;
   options.onnxruntime_library = path(known.onnxruntime_library);
+  if (known.provider_option_count > 0) {
+    require_all(known.provider_options, 2 * known.provider_option_count, "provider_options");
+    for (std::size_t i = 0; i < 2 * known.provider_option_count; i += 2) {
+      options.provider_options[known.provider_options[i]] = known.provider_options[i + 1];
+    }
+  }
+  if (known.runs > 0) options.runs = known.runs;
+  options.low_priority = known.low_priority != 0;
   return options;
 }
 
@@ -167,6 +176,10 @@ SeparatorOptions convert(const demucs_ort_separator_options* given) {
   }
   options.other_method = known.other_method == DEMUCS_ORT_OTHER_ADD ? OtherMethod::add : OtherMethod::minus;
   options.residual_to = text(known.residual_to);
+  if (known.priority < DEMUCS_ORT_PRIORITY_BACKGROUND || known.priority > DEMUCS_ORT_PRIORITY_FOREGROUND) {
+    throw Error(Status::invalid_argument, "there is no priority " + std::to_string(known.priority));
+  }
+  options.priority = static_cast<Priority>(known.priority);
   return options;
 }
 
@@ -186,6 +199,7 @@ OnProgress on_progress(demucs_ort_progress_callback progress, void* user_data) {
 void hand_out(std::shared_ptr<const Model> loaded, demucs_ort_model** model) {
   auto handle = std::make_unique<demucs_ort_model>();
   for (const auto& source : loaded->info().sources) handle->sources.push_back(source.c_str());
+  handle->provider = loaded->provider();
   handle->model = std::move(loaded);
   *model = handle.release();
 }
@@ -217,6 +231,14 @@ demucs_ort_status demucs_ort_model_options_init(demucs_ort_model_options* option
   return guarded([&] {
     require(options, "options");
     fill(options, demucs_ort_model_options{}, struct_size, first_model_options);
+  });
+}
+
+demucs_ort_status demucs_ort_available_providers(const demucs_ort_model_options* options,
+                                                 void (*take)(void* user_data, const char* name), void* user_data) {
+  return guarded([&] {
+    if (take == nullptr) throw Error(Status::invalid_argument, "take is NULL");
+    for (const auto& name : Model::available_providers(convert(options))) take(user_data, name.c_str());
   });
 }
 
@@ -257,7 +279,7 @@ demucs_ort_status demucs_ort_model_get_info(const demucs_ort_model* model, demuc
     known.weights_sha256 = from.weights_sha256.c_str();
     known.demucs_version = from.demucs_version.c_str();
     known.description = from.description.c_str();
-    known.provider = model->model->provider().c_str();
+    known.provider = model->provider.c_str();
     known.runtime_version = model->model->runtime_version().c_str();
     fill(info, known, info->struct_size, first_model_info);
   });
@@ -269,7 +291,7 @@ demucs_ort_status demucs_ort_model_run(const demucs_ort_model* model, const floa
     require(model, "model");
     require(mix, "mix");
     require(stems, "stems");
-    model->model->run(mix, batch, stems, token(cancel));
+    model->model->run(mix, batch, stems, {token(cancel), {}, Priority::normal});
   });
 }
 

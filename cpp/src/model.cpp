@@ -8,15 +8,20 @@
 #include "bag.hpp"
 #include "demucs_ort/error.hpp"
 #include "model_session.hpp"
+#include "run_queue.hpp"
 
 namespace demucs_ort {
 namespace {
 
 constexpr unsigned max_threads = 1024;  // ONNX Runtime takes a signed number and starts them all
+constexpr unsigned max_runs = 64;
 
 void check(const ModelOptions& options) {
   if (options.threads > max_threads) {
     throw Error(Status::invalid_argument, "at most " + std::to_string(max_threads) + " threads are supported");
+  }
+  if (options.runs < 1 || options.runs > max_runs) {
+    throw Error(Status::invalid_argument, "runs must be 1 to " + std::to_string(max_runs));
   }
 }
 
@@ -27,10 +32,17 @@ struct Model::Impl {
   Bag bag;
   ModelOptions options;
   std::string runtime_version;
-  std::mutex loading;
-  std::vector<std::unique_ptr<const ModelSession>> sessions;  // a member's, once it was needed; guarded by `loading`
+  RunQueue queue;
+  mutable std::mutex loading;                                 // guards all below
+  std::vector<std::unique_ptr<const ModelSession>> sessions;  // a member's, once it was needed
+  std::string provider;                                       // that of the first, and then of all
+  std::vector<std::string> passed_over;
 
-  explicit Impl(std::unique_ptr<const ModelSession> single, ModelOptions options_in) : options(std::move(options_in)) {
+  explicit Impl(std::unique_ptr<const ModelSession> single, ModelOptions options_in)
+      : options(std::move(options_in)),
+        queue(options.runs),
+        provider(single->provider()),
+        passed_over(single->passed_over()) {
     bag.info = single->info();
     runtime_version = single->runtime_version();
     bag.members.push_back({{}, bag.info.weights_sha256, std::vector<float>(bag.info.sources.size(), 1.0F)});
@@ -41,14 +53,22 @@ struct Model::Impl {
       : bag(std::move(bag_in)),
         options(std::move(options_in)),
         runtime_version(ModelSession::connect(options)),
-        sessions(bag.members.size()) {}
+        queue(options.runs),
+        sessions(bag.members.size()),
+        provider(options.provider) {}
 
   const ModelSession& session(std::size_t index) {
     const std::lock_guard lock(loading);
     auto& place = sessions[index];
     if (!place) {
-      auto opened = std::make_unique<const ModelSession>(bag.members[index].file, options, bag.members.size() > 1);
+      auto chosen = options;
+      chosen.provider = provider;
+      auto opened = std::make_unique<const ModelSession>(bag.members[index].file, chosen, bag.members.size() > 1);
       check_member(bag, bag.members[index], opened->info());
+      if (provider != opened->provider()) {
+        provider = opened->provider();
+        passed_over = opened->passed_over();
+      }
       place = std::move(opened);
     }
     return *place;
@@ -106,7 +126,21 @@ Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Model::~Model() = default;
 
 const ModelInfo& Model::info() const noexcept { return impl_->bag.info; }
-const std::string& Model::provider() const noexcept { return impl_->options.provider; }
+
+std::vector<std::string> Model::available_providers(const ModelOptions& options) {
+  return ModelSession::available_providers(options);
+}
+
+std::string Model::provider() const {
+  const std::lock_guard lock(impl_->loading);
+  return impl_->provider;
+}
+
+std::vector<std::string> Model::passed_over() const {
+  const std::lock_guard lock(impl_->loading);
+  return impl_->passed_over;
+}
+
 const std::string& Model::runtime_version() const noexcept { return impl_->runtime_version; }
 
 void Model::prepare(const SourceMask& wanted) const {
@@ -116,21 +150,21 @@ void Model::prepare(const SourceMask& wanted) const {
   }
 }
 
-void Model::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel,
-                const SourceMask& wanted) const {
+void Model::run(const float* mix, std::size_t batch, float* stems, const RunOptions& options) const {
   if (batch == 0) throw Error(Status::invalid_argument, "a batch of 0 segments cannot be run");
   const auto& info = impl_->bag.info;
   const std::size_t size = info.sources.size() * info.channels * info.segment_frames;
   if (batch > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float) / size) {
     throw Error(Status::invalid_argument, "a batch of " + std::to_string(batch) + " segments fits no memory");
   }
-  impl_->check(wanted);
-  if (impl_->bag.members.size() == 1) return impl_->session(0).run(mix, batch, stems, cancel);
+  impl_->check(options.wanted);
+  const auto place = impl_->queue.enter(options.priority, options.cancel);
+  if (impl_->bag.members.size() == 1) return impl_->session(0).run(mix, batch, stems, options.cancel);
   std::vector<float> computed(batch * size);
   std::fill_n(stems, computed.size(), 0.0F);
   for (std::size_t i = 0; i < impl_->bag.members.size(); ++i) {
-    if (!impl_->needs(i, wanted)) continue;
-    impl_->session(i).run(mix, batch, computed.data(), cancel);
+    if (!impl_->needs(i, options.wanted)) continue;
+    impl_->session(i).run(mix, batch, computed.data(), options.cancel);
     impl_->add(i, computed, stems);
   }
 }

@@ -1,22 +1,23 @@
 #include "model_session.hpp"
 
-#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
-#define ORT_API_MANUAL_INIT
-#endif
-#include <onnxruntime_cxx_api.h>
-
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 
 #include <array>
+#include <cmath>
+#include <cstdio>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
+#include "background_thread.hpp"
 #include "cancel_state.hpp"
 #include "demucs_ort/error.hpp"
+#include "known_answer.hpp"
 #include "model_contract.hpp"
+#include "model_providers.hpp"
 #include "onnxruntime_library.hpp"
 
 namespace demucs_ort {
@@ -42,32 +43,23 @@ std::string connect_runtime([[maybe_unused]] const std::filesystem::path& librar
   return base->GetVersionString();
 }
 
-/// Lets OpenVINO compute the whole model on the processor's cores, in "f32" or "bf16".
-void add_openvino(Ort::SessionOptions& session, const ModelOptions& options, const std::string& precision) {
-  std::string cpu = R"("INFERENCE_PRECISION_HINT":")" + precision + '"';
-  if (options.threads > 0) cpu += R"(,"INFERENCE_NUM_THREADS":)" + std::to_string(options.threads);
-  try {
-    session.AppendExecutionProvider_OpenVINO_V2({{"device_type", "CPU"}, {"load_config", R"({"CPU":{)" + cpu + "}}"}});
-  } catch (const Ort::Exception& failure) {
-    throw Error(Status::runtime_missing,
-                std::string("this ONNX Runtime has no OpenVINO (") + failure.what() +
-                    "); point DEMUCS_ORT_ONNXRUNTIME at the library in the Python package onnxruntime-openvino");
+struct LowPriority {
+  static OrtCustomThreadHandle start(void*, OrtThreadWorkerFn work, void* argument) {
+    const auto run = [=] {
+      lower_thread_priority();
+      work(argument);
+    };
+    return reinterpret_cast<OrtCustomThreadHandle>(new std::thread(run));
   }
-  // With every shape known it is faster and takes less memory; `ModelSession::run` feeds it one segment at a time.
-  Ort::ThrowOnError(Ort::GetApi().AddFreeDimensionOverrideByName(session, "batch", 1));
-  // Otherwise what OpenVINO turns down would be computed, unnoticed, by ONNX Runtime itself.
-  session.AddConfigEntry("session.disable_cpu_ep_fallback", "1");
-}
+  static void join(OrtCustomThreadHandle handle) {
+    // ONNX Runtime's handle is a pointer to const; it is ours.
+    const std::unique_ptr<std::thread> thread(
+        reinterpret_cast<std::thread*>(const_cast<void*>(static_cast<const void*>(handle))));
+    thread->join();
+  }
+};
 
-void add_provider(Ort::SessionOptions& session, const ModelOptions& options) {
-  if (options.provider == "cpu") return;
-  if (options.provider == "openvino") return add_openvino(session, options, "f32");
-  if (options.provider == "openvino-bf16") return add_openvino(session, options, "bf16");
-  throw Error(Status::invalid_argument,
-              "there is no provider '" + options.provider + "'; this version knows cpu, openvino and openvino-bf16");
-}
-
-Ort::SessionOptions session_options(const ModelOptions& options) {
+Ort::SessionOptions session_options(const ModelOptions& options, const std::string& provider) {
   Ort::SessionOptions session;
   session.SetExecutionMode(ORT_SEQUENTIAL);
   session.SetInterOpNumThreads(1);
@@ -77,7 +69,12 @@ Ort::SessionOptions session_options(const ModelOptions& options) {
   session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
   // Failures reach the caller as exceptions; a library does not write to standard error as well.
   session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
-  add_provider(session, options);
+  // A deck that waits for its next segment should cost nothing; runs do not get slower (docs/performance.md).
+  session.AddConfigEntry("session.intra_op.allow_spinning", "0");
+  if (options.low_priority) {
+    session.SetCustomCreateThreadFn(LowPriority::start).SetCustomJoinThreadFn(LowPriority::join);
+  }
+  add_provider(session, provider, options);
   return session;
 }
 
@@ -115,6 +112,16 @@ void tidy_memory(const Ort::Session& session, const ModelInfo& info) {
 #endif
 }
 
+FindMetadata metadata_of(const Ort::Session& session) {
+  const auto metadata = std::make_shared<Ort::ModelMetadata>(session.GetModelMetadata());
+  return [metadata](const std::string& key) -> std::optional<std::string> {
+    Ort::AllocatorWithDefaultOptions allocator;
+    const auto value = metadata->LookupCustomMetadataMapAllocated(key.c_str(), allocator);
+    if (!value) return std::nullopt;
+    return std::string(value.get());
+  };
+}
+
 ModelInfo inspect(const Ort::Session& session) {
   Ort::AllocatorWithDefaultOptions allocator;
   std::vector<TensorSpec> inputs;
@@ -125,18 +132,27 @@ ModelInfo inspect(const Ort::Session& session) {
   for (std::size_t i = 0; i < session.GetOutputCount(); ++i) {
     outputs.push_back(describe(session.GetOutputNameAllocated(i, allocator).get(), session.GetOutputTypeInfo(i)));
   }
-  const Ort::ModelMetadata metadata = session.GetModelMetadata();
-  return read_contract(inputs, outputs, [&](const std::string& key) -> std::optional<std::string> {
-    const auto value = metadata.LookupCustomMetadataMapAllocated(key.c_str(), allocator);
-    if (!value) return std::nullopt;
-    return std::string(value.get());
-  });
+  return read_contract(inputs, outputs, metadata_of(session));
+}
+
+/// Why no session came about: the file, or what should compute it.
+Error load_error(const Ort::Exception& failure, const std::string& provider, const std::string& what) {
+  const auto code = failure.GetOrtErrorCode();
+  const bool unreadable = code == ORT_INVALID_PROTOBUF || code == ORT_NO_SUCHFILE || code == ORT_NO_MODEL;
+  if (provider != "cpu" && !unreadable) {
+    return {Status::runtime_failed, "the provider " + provider + " cannot compute " + what + " here (" +
+                                        failure.what() + "); the provider cpu can"};
+  }
+  return {Status::bad_model, "cannot load " + what + " as an ONNX or ORT model (" + failure.what() +
+                                 "); export it again with demucs-export"};
 }
 
 }  // namespace
 
 struct ModelSession::Impl {
   std::string runtime_version;  // first: while there is no function table, not even empty Ort objects may be destroyed
+  std::string provider;
+  std::vector<std::string> passed_over;
   ModelInfo info;
   Ort::Env environment{nullptr};
   mutable Ort::Session session{nullptr};  // Session::Run is thread-safe but not const
@@ -144,27 +160,65 @@ struct ModelSession::Impl {
 
   template <typename Open>
   Impl(const ModelOptions& options, const std::string& what, bool among_others, const Open& open);
+  template <typename Open>
+  void load(const std::string& candidate, const ModelOptions& options, bool among_others, const Open& open);
   void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;
+  void test_provider() const;
 };
 
 /// `open` creates the session, `what` names the model in messages.
 template <typename Open>
 ModelSession::Impl::Impl(const ModelOptions& options, const std::string& what, bool among_others, const Open& open)
     : runtime_version(ModelSession::connect(options)) {
-  try {
-    environment = Ort::Env(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
-    auto session_settings = session_options(options);
-    if (among_others) share_arena(environment, session_settings);
-    session = open(environment, session_settings);
-    info = inspect(session);
-    const auto shape = session.GetInputTypeInfo(0).GetTensorTypeAndShapeInfo().GetShape();
-    takes_batches = options.provider == "cpu" && shape.front() != 1;
-    if (options.provider == "cpu") tidy_memory(session, info);
-  } catch (const Ort::Exception& failure) {
-    throw Error(Status::bad_model, "cannot load " + what + " as an ONNX or ORT model (" + failure.what() +
-                                       "); export it again with demucs-export");
-  } catch (const Error& failure) {
-    throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
+  const auto candidates = provider_candidates(options.provider);
+  for (const auto& candidate : candidates) {
+    try {
+      load(candidate, options, among_others, open);
+      return;
+    } catch (const Ort::Exception& failure) {
+      if (candidate == candidates.back()) throw load_error(failure, candidate, what);
+      passed_over.push_back(candidate + ": " + failure.what());
+    } catch (const Error& failure) {
+      if (candidate == candidates.back()) throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
+      passed_over.push_back(candidate + ": " + failure.what());
+    }
+  }
+}
+
+template <typename Open>
+void ModelSession::Impl::load(const std::string& candidate, const ModelOptions& options, bool among_others,
+                              const Open& open) {
+  environment = Ort::Env(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
+  auto settings = session_options(options, candidate);
+  if (among_others) share_arena(environment, settings);
+  session = open(environment, settings);
+  info = inspect(session);
+  provider = candidate;
+  const auto shape = session.GetInputTypeInfo(0).GetTensorTypeAndShapeInfo().GetShape();
+  takes_batches = provider == "cpu" && shape.front() != 1;
+  if (provider == "cpu") {
+    tidy_memory(session, info);
+  } else {
+    test_provider();
+  }
+}
+
+/// A provider may load a model and compute nonsense: a known signal tells.
+void ModelSession::Impl::test_provider() const {
+  const auto expected = read_known_answer(info, metadata_of(session));
+  if (expected.empty()) {
+    throw Error(Status::bad_model, "the model has no known answer to test the provider " + provider +
+                                       " with; export it again with demucs-export");
+  }
+  const auto mix = known_signal(info);
+  std::vector<float> stems(mix.size() * info.sources.size());
+  run(mix.data(), 1, stems.data(), {});
+  const double found = known_answer_snr(info, expected, stems);
+  if (!(found >= least_known_answer_snr)) {
+    std::array<char, 96> figures{};
+    std::snprintf(figures.data(), figures.size(), "its SNR on a known signal is %.1f dB instead of at least %.0f dB",
+                  found, least_known_answer_snr);
+    throw Error(Status::runtime_failed, "the provider " + provider + " computes garbage: " + figures.data());
   }
 }
 
@@ -214,8 +268,15 @@ ModelSession::~ModelSession() = default;
 
 std::string ModelSession::connect(const ModelOptions& options) { return connect_runtime(options.onnxruntime_library); }
 
+std::vector<std::string> ModelSession::available_providers(const ModelOptions& options) {
+  connect(options);
+  return offered_providers();
+}
+
 const ModelInfo& ModelSession::info() const noexcept { return impl_->info; }
 const std::string& ModelSession::runtime_version() const noexcept { return impl_->runtime_version; }
+const std::string& ModelSession::provider() const noexcept { return impl_->provider; }
+const std::vector<std::string>& ModelSession::passed_over() const noexcept { return impl_->passed_over; }
 
 void ModelSession::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
   if (impl_->takes_batches) return impl_->run(mix, batch, stems, cancel);

@@ -3,12 +3,14 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "demucs_ort/model.hpp"
 
 namespace demucs_ort {
 
-/// One model file, loaded by ONNX Runtime, which only this class knows. Immutable; `run` is thread-safe.
+/// One model file, loaded by ONNX Runtime, which only this class and model_providers know. Immutable; `run` is
+/// thread-safe.
 class ModelSession {
  public:
   /// `among_others`: the session is one of several that never need their working memory at the same time, and takes it
@@ -19,9 +21,13 @@ class ModelSession {
 
   /// Loads ONNX Runtime itself, if that has not been done, and returns its version. Throws Error runtime_missing.
   static std::string connect(const ModelOptions& options);
+  static std::vector<std::string> available_providers(const ModelOptions& options);
 
   const ModelInfo& info() const noexcept;
   const std::string& runtime_version() const noexcept;
+  /// The provider that computes, and why others that "auto" tried first do not.
+  const std::string& provider() const noexcept;
+  const std::vector<std::string>& passed_over() const noexcept;
 
   /// As `Model::run`, for every source.
   void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;

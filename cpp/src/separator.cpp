@@ -11,13 +11,15 @@ namespace demucs_ort {
 
 struct Separator::Impl {
   Impl(std::shared_ptr<const Model> model_in, const SeparatorOptions& options)
-      : model(std::move(model_in)), separation(model->info(), options), sources(separation.sources()) {
-    model->prepare(sources);
+      : model(std::move(model_in)),
+        separation(model->info(), options),
+        run_options{{}, separation.sources(), options.priority} {
+    model->prepare(run_options.wanted);
   }
 
   std::shared_ptr<const Model> model;
   Separation separation;
-  SourceMask sources;
+  RunOptions run_options;
 };
 
 Separator::Separator(std::shared_ptr<const Model> model, SeparatorOptions options) {
@@ -54,7 +56,8 @@ void Separator::separate(const float* const* mix, std::size_t frames, float* con
 
 std::size_t Separator::separate(const Read& read, const Write& write, const OnProgress& progress,
                                 const CancelToken& cancel) {
-  const auto infer = [&](const float* mix, float* stems) { impl_->model->run(mix, 1, stems, cancel, impl_->sources); };
+  impl_->run_options.cancel = cancel;
+  const auto infer = [&](const float* mix, float* stems) { impl_->model->run(mix, 1, stems, impl_->run_options); };
   return impl_->separation.run(infer, read, write, progress, cancel);
 }
 

@@ -9,6 +9,7 @@ import torch
 from demucs.apply import BagOfModels
 from demucs.htdemucs import HTDemucs
 
+from . import known_answer
 from .errors import ExportError
 from .patch import segment_frames
 
@@ -37,6 +38,7 @@ def describe(
     }
     if description:
         facts["description"] = description
+    facts["known_answer"] = known_answer.of(model)
     return {PREFIX + key: value for key, value in facts.items()}
 
 
@@ -44,7 +46,8 @@ def describe_bag(members: Sequence[Mapping[str, str]], weights: Sequence[Sequenc
     """The facts of a bag, from those of its members and their weights."""
     facts = dict(members[0])
     facts[PREFIX + "model_name"] = name
-    facts.pop(PREFIX + "description", None)
+    for key in ("description", "known_answer"):
+        facts.pop(PREFIX + key, None)
     digests = [member[PREFIX + "weights_sha256"] for member in members]
     facts[PREFIX + "weights_sha256"] = _bag_sha256(digests, weights)
     return facts

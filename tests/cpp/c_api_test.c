@@ -83,14 +83,16 @@ static int is_share(const buffers* all, size_t stem, float gain) {
 static void test_structs_have_the_layout_of_the_first_release(void) {
   if (sizeof(void*) != 8 || sizeof(size_t) != 8) return;
   CHECK(sizeof(demucs_ort_status) == 4);
-  CHECK(sizeof(demucs_ort_model_options) == 32);
+  CHECK(sizeof(demucs_ort_model_options) == 56);
   CHECK(offsetof(demucs_ort_model_options, onnxruntime_library) == 24);
+  CHECK(offsetof(demucs_ort_model_options, low_priority) == 52);
   CHECK(sizeof(demucs_ort_model_info) == 104);
   CHECK(offsetof(demucs_ort_model_info, precision) == 56);
   CHECK(offsetof(demucs_ort_model_info, runtime_version) == 96);
-  CHECK(sizeof(demucs_ort_separator_options) == 80);
+  CHECK(sizeof(demucs_ort_separator_options) == 88);
   CHECK(offsetof(demucs_ort_separator_options, stems) == 40);
   CHECK(offsetof(demucs_ort_separator_options, residual_to) == 72);
+  CHECK(offsetof(demucs_ort_separator_options, priority) == 80);
 }
 
 static void test_model_tells_what_it_is(void) {
@@ -178,8 +180,31 @@ static void test_loading_fails_with_a_reason(void) {
   options.provider = "cpu";
   options.threads = UINT32_MAX;
   CHECK_FAILS(demucs_ort_model_load(path_of("gains.onnx"), &options, &model), DEMUCS_ORT_INVALID_ARGUMENT, "threads");
+  options.threads = 0;
+  const char* settings[] = {"device_id", "0", "other", NULL};
+  options.provider_options = settings;
+  options.provider_option_count = 1;
+  CHECK_FAILS(demucs_ort_model_load(path_of("gains.onnx"), &options, &model), DEMUCS_ORT_INVALID_ARGUMENT,
+              "takes no options");
+  options.provider_option_count = 2;
+  CHECK_FAILS(demucs_ort_model_load(path_of("gains.onnx"), &options, &model), DEMUCS_ORT_INVALID_ARGUMENT,
+              "provider_options[3] is NULL");
+  options.provider_option_count = 0;
+  options.runs = 65;
+  CHECK_FAILS(demucs_ort_model_load(path_of("gains.onnx"), &options, &model), DEMUCS_ORT_INVALID_ARGUMENT, "runs");
   CHECK_FAILS(demucs_ort_model_options_init(NULL, sizeof options), DEMUCS_ORT_INVALID_ARGUMENT, "options is NULL");
   CHECK(model == NULL);
+}
+
+static void note_cpu(void* found, const char* name) {
+  if (strcmp(name, "cpu") == 0) *(int*)found = 1;
+}
+
+static void test_providers_are_listed(void) {
+  int found = 0;
+  CHECK(demucs_ort_available_providers(NULL, note_cpu, &found) == DEMUCS_ORT_OK);
+  CHECK(found == 1);
+  CHECK_FAILS(demucs_ort_available_providers(NULL, NULL, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "take is NULL");
 }
 
 static void test_paths_are_utf8(void) {
@@ -314,6 +339,7 @@ static void test_unusable_options_are_refused(void) {
   REFUSED("other_method", options.two_stems = "bass", options.other_method = 2);
   REFUSED("other_method", options.other_method = DEMUCS_ORT_OTHER_MINUS);
   REFUSED("piano", options.residual_to = "piano");
+  REFUSED("priority", options.priority = 2);
 #undef REFUSED
   CHECK_FAILS(demucs_ort_separator_create(NULL, NULL, &separator), DEMUCS_ORT_INVALID_ARGUMENT, "model is NULL");
   CHECK_FAILS(demucs_ort_separator_create(model, NULL, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "separator is NULL");
@@ -489,6 +515,7 @@ int main(int argc, char** argv) {
   test_model_tells_what_it_is();
   test_newer_and_older_structs();
   test_loading_fails_with_a_reason();
+  test_providers_are_listed();
   test_paths_are_utf8();
   test_messages_are_cut_between_letters();
   test_runs_segments();

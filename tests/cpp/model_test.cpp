@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <thread>
@@ -198,7 +200,7 @@ TEST(Model, CancelStopsInsideASegmentAndLeavesTheModelUsable) {
   // 400 segments of 3000 sines each are one call of many seconds: only a stop inside it can end it this early.
   const auto begin = std::chrono::steady_clock::now();
   try {
-    model->run(mix.data(), 400, stems.data(), cancel);
+    model->run(mix.data(), 400, stems.data(), {cancel, {}, Priority::normal});
     ADD_FAILURE() << "not cancelled";
   } catch (const Error& error) {
     EXPECT_EQ(error.status(), Status::cancelled);
@@ -228,6 +230,53 @@ TEST(Model, SeparatorsOnOneModelGiveTheSameBitsAtTheSameTime) {
   for (auto& result : results) threads.emplace_back([&] { result = separate(); });
   for (auto& thread : threads) thread.join();
   for (const auto& result : results) EXPECT_EQ(result, alone);
+}
+
+TEST(Model, ManyCallersStayWithinTheThreadBudget) {
+  ModelOptions options;
+  options.threads = 1;
+  const auto model = Model::load(path_of("slow.onnx"), options);
+  const auto mix = noise(2 * 1000 * 20);
+  const auto processor_seconds = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
+  const auto begin = std::chrono::steady_clock::now();
+  const double before = processor_seconds();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      std::vector<float> stems(2 * mix.size());
+      model->run(mix.data(), 20, stems.data());
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
+  EXPECT_LT(processor_seconds() - before, 1.15 * wall.count());
+  options.runs = 0;
+  EXPECT_THROW(Model::load(path_of("gains.onnx"), options), Error);
+}
+
+TEST(Model, LowPriorityChangesNoResult) {
+  ModelOptions options;
+  options.low_priority = true;
+  options.threads = 2;
+  const auto mix = noise(2000);
+  std::vector<float> stems(4000);
+  Model::load(path_of("gains.onnx"), options)->run(mix.data(), 1, stems.data());
+  EXPECT_FLOAT_EQ(stems[1999], 0.75F * mix[1999]);
+}
+
+TEST(Model, AutoTakesWhatIsThere) {
+  ModelOptions options;
+  options.provider = "auto";
+  const auto model = Model::load(path_of("gains.onnx"), options);
+  const auto offered = Model::available_providers();
+  EXPECT_NE(std::find(offered.begin(), offered.end(), model->provider()), offered.end());
+  EXPECT_EQ(offered.back(), "cpu");
+}
+
+TEST(Model, CpuTakesNoProviderOptions) {
+  ModelOptions options;
+  options.provider_options = {{"device_id", "0"}};
+  EXPECT_THROW(Model::load(path_of("gains.onnx"), options), Error);
 }
 
 TEST(Model, OneSeparatorServesManyTracks) {

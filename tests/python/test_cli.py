@@ -11,6 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import demucs_native
 import numpy as np
 import pytest
 import soundfile
@@ -49,11 +50,17 @@ def test_chooses_stems(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) 
     assert not (tmp_path / "none").exists()
 
 
+def test_providers_are_listed(cli: Cli) -> None:
+    assert cli("--list-providers").stdout.split() == demucs_native.providers()
+    assert demucs_native.providers()[-1] == "cpu"
+
+
 def test_providers_that_are_not_there_are_refused_not_replaced(
     cli: Cli, gains_model: Path, song: Path, tmp_path: Path
 ) -> None:
     for provider, code, reason in (
         ("openvino", 6, "onnxruntime-openvino"),
+        ("cuda", 6, "does not offer the provider cuda, only"),
         ("abacus", 2, "'abacus'; this version knows"),
     ):
         done = cli("-m", gains_model, "--provider", provider, song, tmp_path / "out")

@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import demucs_native
 import numpy as np
+import onnx
 import pytest
 from demucs_bench.scores import si_sdr
 from demucs_bench.tracks import Track, synthesised
@@ -78,3 +81,34 @@ def test_bfloat16_is_used_where_the_processor_has_it_and_loses_next_to_nothing(
         before, after = si_sdr(plain, truth[name]), si_sdr(stems[name], truth[name])
         if before is not None and after is not None:
             assert after > before - 0.05, name
+
+
+def test_a_provider_that_computes_garbage_is_refused(
+    cli: Cli, environment: dict[str, str], song: Track, tmp_path: Path
+) -> None:
+    """Here it is the known answer that is wrong, or missing."""
+    model = onnx.load(demucs_native.demo_model_file())
+    (answer,) = (entry for entry in model.metadata_props if entry.key == "demucs_ort.known_answer")
+    answer.value = ",".join(str(-int(number)) for number in answer.value.split(","))
+    onnx.save(model, tmp_path / "other.onnx")
+    model.metadata_props.remove(answer)
+    onnx.save(model, tmp_path / "none.onnx")
+    for name, code, reason in (
+        ("other", 6, "garbage: its SNR on a known signal is -6.0 dB instead"),
+        ("none", 3, "no known"),
+    ):
+        arguments = ["-m", tmp_path / f"{name}.onnx", song.path / "mixture.wav", tmp_path / "out"]
+        done = cli("--provider", "openvino", *arguments, env=environment)
+        assert done.returncode == code, done.stderr
+        assert reason in done.stderr
+        assert not (tmp_path / "out").exists()
+        assert cli("-q", *arguments, env=environment).returncode == 0, "ONNX Runtime's own provider is not asked"
+        shutil.rmtree(tmp_path / "out")
+
+
+def test_providers_are_listed_and_take_options(cli: Cli, environment: dict[str, str], tmp_path: Path) -> None:
+    assert cli("--list-providers", env=environment).stdout.split() == ["openvino", "openvino-bf16", "cpu"]
+    info = ["--info", demucs_native.demo_model_file(), "--provider", "openvino"]
+    done = cli(*info, "--provider-option", "device_type=NOTHING", env=environment)
+    assert done.returncode == 6
+    assert "the provider openvino cannot compute" in done.stderr

@@ -67,16 +67,26 @@ typedef struct demucs_ort_model demucs_ort_model;
 /* See demucs_ort::ModelOptions. */
 typedef struct demucs_ort_model_options {
   size_t struct_size;
-  const char* provider;            /* NULL: "cpu" */
-  uint32_t threads;                /* inside one inference, at most 1024; 0: one per physical core */
-  const char* onnxruntime_library; /* path; NULL: found as documented in model.hpp */
+  const char* provider;                /* NULL: "cpu" */
+  uint32_t threads;                    /* inside one inference, at most 1024; 0: one per physical core */
+  const char* onnxruntime_library;     /* path; NULL: found as documented in model.hpp */
+  const char* const* provider_options; /* name, value, name, value, ...; NULL: none */
+  size_t provider_option_count;        /* pairs */
+  uint32_t runs;                       /* inferences at a time, 1 to 64; 0 and default: 1 */
+  int32_t low_priority;                /* 1: ONNX Runtime's threads compute only what others leave */
 } demucs_ort_model_options;
+
+/* Calls `take` with each provider's name that the loaded runtime offers, as `provider` takes it. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_available_providers(const demucs_ort_model_options* options,
+                                                                   void (*take)(void* user_data, const char* name),
+                                                                   void* user_data);
 
 /* Fills in the defaults. `struct_size`: sizeof(demucs_ort_model_options). */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_options_init(demucs_ort_model_options* options,
                                                                   size_t struct_size);
 
-/* Loads and validates an .onnx or .ort file. Blocks. Can fail with BAD_MODEL, INVALID_ARGUMENT, RUNTIME_MISSING. */
+/* Loads and validates an .onnx or .ort file, or the .json file of a bag. Blocks. Can fail with BAD_MODEL,
+ * INVALID_ARGUMENT, RUNTIME_MISSING. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_load(const char* path, const demucs_ort_model_options* options,
                                                           demucs_ort_model** model);
 /* The same from memory, which may be freed after the call. */
@@ -99,7 +109,7 @@ typedef struct demucs_ort_model_info {
   const char* weights_sha256;
   const char* demucs_version;
   const char* description;     /* "": nothing special */
-  const char* provider;        /* that computes */
+  const char* provider;        /* that computes; of a bag the one asked for */
   const char* runtime_version; /* of the ONNX Runtime library in use */
 } demucs_ort_model_info;
 
@@ -122,6 +132,8 @@ enum {
   DEMUCS_ORT_OTHER_MINUS = 1 /* "no_<stem>" is the mix less the stem */
 };
 
+enum { DEMUCS_ORT_PRIORITY_BACKGROUND = -1, DEMUCS_ORT_PRIORITY_NORMAL = 0, DEMUCS_ORT_PRIORITY_FOREGROUND = 1 };
+
 /* See demucs_ort::SeparatorOptions. What it points to is only needed during demucs_ort_separator_create. */
 typedef struct demucs_ort_separator_options {
   size_t struct_size;
@@ -135,6 +147,7 @@ typedef struct demucs_ort_separator_options {
   const char* two_stems;   /* not NULL: deliver that stem and "no_<stem>"; excludes stems */
   int32_t other_method;    /* for two_stems; DEMUCS_ORT_OTHER_... */
   const char* residual_to; /* not NULL: this delivered stem takes all that the model's other stems leave of the mix */
+  int32_t priority;        /* among the separations that wait for the model; DEMUCS_ORT_PRIORITY_... */
 } demucs_ort_separator_options;
 
 /* Fills in the defaults. `struct_size`: sizeof(demucs_ort_separator_options). */

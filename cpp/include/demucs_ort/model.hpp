@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,13 +30,31 @@ struct ModelInfo {
 /// One flag for each of `ModelInfo::sources`; empty: all of them.
 using SourceMask = std::vector<bool>;
 
+/// Who goes first where several wait for a model: a playing deck before the analysis of a library.
+enum class Priority { background = -1, normal = 0, foreground = 1 };
+
+struct RunOptions {
+  CancelToken cancel;
+  SourceMask wanted;
+  Priority priority = Priority::normal;
+};
+
 struct ModelOptions {
-  /// What computes: "cpu", ONNX Runtime's own; "openvino" and "openvino-bf16", Intel's library on the same cores, where
-  /// the ONNX Runtime library has it. bf16: half the precision for a large gain in speed (docs/performance.md); on
-  /// processors without bfloat16 arithmetic OpenVINO computes in float32 all the same.
+  /// What computes: "cpu", ONNX Runtime's own; or, where the ONNX Runtime library has it, "cuda", "tensorrt",
+  /// "directml", "coreml", "webgpu", "xnnpack", "openvino" or "openvino-bf16" (docs/embedding.md#providers). Another
+  /// provider than asked for never computes, but for "auto": that is the first of cuda, directml and coreml that works
+  /// here, else cpu. Every one but cpu has to give a known answer first.
   std::string provider = "cpu";
+  /// Passed on to the provider as ONNX Runtime documents them, e.g. {{"device_id", "1"}} for cuda.
+  std::map<std::string, std::string> provider_options;
   /// Threads used inside one inference, at most 1024; 0: one per physical core.
   unsigned threads = 0;
+  /// Inferences that run at a time, 1 to 64; other callers wait for their turn. With `threads` this is the thread
+  /// budget of everybody who shares the model; each inference also uses the memory of one.
+  unsigned runs = 1;
+  /// Lets the threads that ONNX Runtime starts compute only what other threads leave. A caller of `run` computes, too,
+  /// at its own priority.
+  bool low_priority = false;
   /// The ONNX Runtime shared library to load (1.21 or later). Empty: the environment variable
   /// DEMUCS_ORT_ONNXRUNTIME, then the path set at build time, then the system's loader. The variable wins over this
   /// field too. A process uses one library: the first load decides. Ignored by builds that link ONNX Runtime.
@@ -58,9 +77,15 @@ class DEMUCS_ORT_EXPORT Model {
   Model& operator=(const Model&) = delete;
   ~Model();
 
+  /// The providers of the ONNX Runtime library, by the names that `ModelOptions::provider` takes. Throws `Error`
+  /// runtime_missing.
+  static std::vector<std::string> available_providers(const ModelOptions& options = {});
+
   const ModelInfo& info() const noexcept;
-  /// The provider that computes, as it was asked for.
-  const std::string& provider() const noexcept;
+  /// The provider that computes. Of a bag not yet loaded: the one asked for.
+  std::string provider() const;
+  /// For "auto": what was tried before it and why it does not compute, a sentence each.
+  std::vector<std::string> passed_over() const;
   /// Version of the ONNX Runtime library in use, e.g. "1.31.1".
   const std::string& runtime_version() const noexcept;
 
@@ -71,9 +96,10 @@ class DEMUCS_ORT_EXPORT Model {
   /// One raw inference, without normalisation or overlap-add; most callers want `Separator`.
   /// `mix` is [batch][channels][segment_frames], `stems` [batch][sources][channels][segment_frames], both contiguous.
   /// Of a bag only those members run that the wanted sources need; sources that are not wanted are then undefined.
-  /// Thread-safe; blocks; throws `Error`: invalid_argument (batch 0, mask), runtime_failed, cancelled.
-  void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel = {},
-           const SourceMask& wanted = {}) const;
+  /// Thread-safe: at most `ModelOptions::runs` callers compute at a time, the others wait in the order of their
+  /// priority and, among equals, of their coming. Blocks; throws `Error`: invalid_argument (batch 0, mask),
+  /// runtime_failed, cancelled.
+  void run(const float* mix, std::size_t batch, float* stems, const RunOptions& options = {}) const;
 
  private:
   struct Impl;

@@ -36,6 +36,8 @@ struct SeparatorOptions {
   /// If set to one of the delivered stems: that one takes all of the mix that the model's other stems leave, so that
   /// the stems add up to the mix, to rounding. Excludes `two_stems`.
   std::string residual_to;
+  /// Among the separations that wait for the model. They take turns by the segment.
+  Priority priority = Priority::normal;
 };
 
 enum class Stage { measuring, separating };

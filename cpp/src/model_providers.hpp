@@ -1,0 +1,27 @@
+#pragma once
+
+// Included by model_session.cpp only: with it, all that knows ONNX Runtime.
+#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
+#define ORT_API_MANUAL_INIT
+#endif
+#include <onnxruntime_cxx_api.h>
+
+#include <string>
+#include <vector>
+
+#include "demucs_ort/model.hpp"
+
+namespace demucs_ort {
+
+/// The names, as in ModelOptions::provider, of what the connected runtime offers.
+std::vector<std::string> offered_providers();
+
+/// What to try, in order: the provider asked for, or for "auto" all that are offered and can be expected to be faster
+/// than "cpu", which comes last.
+std::vector<std::string> provider_candidates(const std::string& asked);
+
+/// Lets `provider` compute. Throws Error: invalid_argument for a name that is not known, runtime_missing if the runtime
+/// does not offer it or it cannot be set up here.
+void add_provider(Ort::SessionOptions& session, const std::string& provider, const ModelOptions& options);
+
+}  // namespace demucs_ort
