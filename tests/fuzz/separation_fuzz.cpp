@@ -54,12 +54,13 @@ SeparatorOptions make_options(Input& input) {
   return options;
 }
 
-/// Whether a run would take too long for a fuzzer.
+/// Whether a run would take too long for a fuzzer. Every frame is weighed against all segments that overlap there.
 bool is_long(const ModelInfo& info, const SeparatorOptions& options, std::size_t frames) {
   const auto passes = std::max<std::size_t>({1, options.shifts, options.shift_offsets.size()});
-  const auto walk = static_cast<double>(frames + max_shift(info.sample_rate));
-  const double segments = walk / static_cast<double>(stride_for(info.segment_frames, options.overlap)) + 1;
-  return static_cast<double>(passes * info.segment_frames * info.channels) * segments > 2e6;
+  const std::size_t stride = stride_for(info.segment_frames, options.overlap);
+  const auto segments = static_cast<double>((frames + max_shift(info.sample_rate)) / stride + 1);
+  const auto work = info.segment_frames * (info.channels + info.segment_frames / stride);
+  return static_cast<double>(passes) * segments * static_cast<double>(work) > 1e6;
 }
 
 class Host {
