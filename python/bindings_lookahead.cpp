@@ -322,7 +322,9 @@ Returns at once. Raises TypeError and ValueError for unusable arguments.)")
       .def("close", &Deck::close, "Interrupts what runs for the deck; the track is not read afterwards.")
       .def(
           "__enter__", [](Deck& self) -> Deck& { return self; }, py::return_value_policy::reference)
-      .def("__exit__", [](Deck& self, const py::args&) { self.close(); });
+      .def(
+          "__exit__", [](Deck& self, const py::object&, const py::object&, const py::object&) { self.close(); },
+          py::arg("type"), py::arg("value"), py::arg("traceback"));
 }
 
 }  // namespace

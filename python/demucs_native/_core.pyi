@@ -188,7 +188,7 @@ class Lookahead:
     """
     def __enter__(self) -> Lookahead:
         ...
-    def __exit__(self, *args) -> None:
+    def __exit__(self, type: typing.Any, value: typing.Any, traceback: typing.Any) -> None:
         ...
     def __init__(self, workers: LookaheadWorkers, track: numpy.typing.NDArray[numpy.float32] | collections.abc.Callable[[int, int], numpy.typing.NDArray[numpy.float32]], *, frames: typing.SupportsInt | typing.SupportsIndex | None = None, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, shift_offsets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, cache_mb: typing.SupportsInt | typing.SupportsIndex = 512, storage: str = 'exact', spill_folder: os.PathLike | str | bytes | None = None, crossfade_frames: typing.SupportsInt | typing.SupportsIndex = 882) -> None:
         """
