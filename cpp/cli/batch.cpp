@@ -6,7 +6,6 @@
 #include <string>
 #include <thread>
 
-#include "demucs_ort/separator.hpp"
 #include "failure.hpp"
 #include "guarded.hpp"
 #include "record.hpp"
@@ -39,13 +38,13 @@ void protect_files(const std::vector<Track>& tracks, const FileSettings& setting
 class Batch {
  public:
   Batch(const Options& options, const std::vector<Track>& tracks, std::shared_ptr<const demucs_ort::Model> model,
-        const Interrupt& interrupt, Console& console)
+        demucs_ort::Separator& separator, const Interrupt& interrupt, Console& console)
       : options_(options),
         tracks_(tracks),
         model_(std::move(model)),
         interrupt_(interrupt),
         console_(console),
-        first_(model_, options.separation),
+        first_(separator),
         results_(tracks.size()) {
     protect_files(tracks, options.files, first_.stems());
   }
@@ -163,7 +162,7 @@ class Batch {
   std::shared_ptr<const demucs_ort::Model> model_;
   const Interrupt& interrupt_;
   Console& console_;
-  demucs_ort::Separator first_;
+  demucs_ort::Separator& first_;
   std::vector<TrackResult> results_;  // of each track; jobs write to different ones
   std::vector<std::size_t> to_do_;
   std::atomic<std::size_t> next_{0};
@@ -172,9 +171,9 @@ class Batch {
 }  // namespace
 
 int separate_all(const Options& options, const std::vector<Track>& tracks,
-                 const std::shared_ptr<const demucs_ort::Model>& model, const Interrupt& interrupt, Console& console,
-                 RunReport& report) {
-  Batch batch(options, tracks, model, interrupt, console);
+                 const std::shared_ptr<const demucs_ort::Model>& model, demucs_ort::Separator& separator,
+                 const Interrupt& interrupt, Console& console, RunReport& report) {
+  Batch batch(options, tracks, model, separator, interrupt, console);
   for (auto& result : batch.run()) {
     if (result.exit_code >= 0) report.tracks.push_back(std::move(result));
   }

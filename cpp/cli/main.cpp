@@ -62,6 +62,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
     std::cout << describe_model(*model);
     return exit_ok;
   }
+  demucs_ort::Separator separator(model, options.separation);
   for (const auto& reason : model->passed_over()) console.warn("auto passed over " + reason);
   if (!model->info().trained) {
     console.warn("'" + report.model_file + "' holds untrained weights: what it writes is no separation");
@@ -69,7 +70,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
   if (options.uses_demo_model) {
     console.warn("without -m this is the " + model->info().description + " (for that: demucs-export htdemucs)");
   }
-  const int code = separate_all(options, tracks, model, interrupt, console, report);
+  const int code = separate_all(options, tracks, model, separator, interrupt, console, report);
   if (!options.json.empty()) write_json(report, *model, options);
   return code;
 }
