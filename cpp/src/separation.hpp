@@ -7,6 +7,7 @@
 
 #include "demucs_ort/separator.hpp"
 #include "mix_window.hpp"
+#include "outputs.hpp"
 #include "overlap_add.hpp"
 #include "segment_plan.hpp"
 
@@ -18,20 +19,13 @@ using Infer = std::function<void(const float* mix, float* stems)>;
 /// All of a separation but the model: measure, cut, normalise, blend, deliver. Knows nothing of ONNX Runtime.
 class Separation {
  public:
-  /// One delivered stem: a gain for each of the model's sources, and for the mix.
-  struct Output {
-    std::string name;
-    std::vector<float> gains;
-    float mix_gain = 0;
-  };
-
   /// Throws Error invalid_argument for options the model cannot serve.
   Separation(const ModelInfo& info, const SeparatorOptions& options);
 
   const ModelInfo& info() const noexcept { return info_; }
   const std::vector<std::string>& stems() const noexcept { return names_; }
   /// The sources that any of the delivered stems is made of.
-  SourceMask sources() const;
+  SourceMask sources() const { return sources_of(outputs_); }
 
   /// As Separator::separate; returns the track's frames.
   std::size_t run(const Infer& infer, const Read& read, const Write& write, const OnProgress& progress,

@@ -4,4 +4,5 @@
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "demucs_ort/stream.hpp"
 #include "demucs_ort/version.hpp"
