@@ -10,11 +10,12 @@ CPP_SOURCES := $(wildcard cpp/*/*.[ch]pp cpp/include/demucs_ort/*.h cpp/include/
 WHEEL_SOURCES := $(CPP_SOURCES) CMakeLists.txt python/CMakeLists.txt cmake/Findonnxruntime.cmake pyproject.toml \
                  $(wildcard python/demucs_native/*.py* python/demucs_native/*.json */demucs_*/*.py) $(DEMO_MODEL)
 
-.PHONY: help setup build demo test lint format stubs clean
+.PHONY: help setup build demo test sanitize lint format stubs clean
 help:
 	@echo "make demo     separate a song, say where the stems are, how good, how fast (SONG=file MODEL=file.onnx: yours)"
 	@echo "make test     set up, build, check style and types, run the C++ and the Python tests"
 	@echo "make build    set up and build $(CLI), the library, and demucs_native and demucs-export in .venv"
+	@echo "make sanitize build and run the C++ tests with AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer"
 	@echo "make lint     only the style and type checks"
 	@echo "make format   lay out the C++ and Python code"
 	@echo "make stubs    regenerate python/demucs_native/_core.pyi"
@@ -68,6 +69,11 @@ build/oldest_onnxruntime/ready: .venv/ready
 
 test: build build/openvino/ready build/oldest_onnxruntime/ready
 	@$(VENV)/python scripts/run_tests.py
+
+# Some minutes of building, so no part of `test`; CI runs both beside it.
+sanitize: $(WHEEL_STAMP)
+	@$(VENV)/python scripts/check_library.py asan
+	@$(VENV)/python scripts/check_library.py tsan
 
 lint: setup
 	@$(VENV)/python scripts/run_tests.py --only lint

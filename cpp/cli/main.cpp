@@ -1,7 +1,3 @@
-extern "C" {
-#include <libavutil/log.h>
-}
-
 #include <chrono>
 #include <iostream>
 #include <set>
@@ -57,32 +53,28 @@ int guarded(const Interrupt& interrupt, std::string& sentence, const Work& work)
   }
 }
 
-/// Several inputs get a folder each, named after the file without its ending.
-std::vector<fs::path> output_folders(const Options& options) {
-  if (options.inputs.size() == 1) return {options.output_folder};
-  std::vector<fs::path> folders;
-  std::set<fs::path> seen;
-  for (const auto& input : options.inputs) {
-    folders.push_back(options.output_folder / input.stem());
-    if (!seen.insert(folders.back()).second) {
-      throw Failure(exit_usage,
-                    "two inputs would both be written to '" + folders.back().string() + "'; separate them in two runs");
-    }
-  }
-  return folders;
+/// One job for each input; {track} is its name without ending.
+std::vector<TrackJob> make_jobs(const Options& options) {
+  std::vector<TrackJob> jobs;
+  for (const auto& input : options.inputs) jobs.push_back({input, options.output_folder, input.stem().string()});
+  return jobs;
 }
 
-/// No stem may take the place of any of the inputs.
-void protect_inputs(const Options& options, const std::vector<fs::path>& folders,
-                    const std::vector<std::string>& stems) {
-  std::set<fs::path> inputs;
-  for (const auto& input : options.inputs) inputs.insert(fs::weakly_canonical(input));
-  for (const auto& folder : folders) {
-    for (const auto& stem : stems) {
-      const fs::path file = folder / (stem + ".wav");
-      if (inputs.count(fs::weakly_canonical(file)) > 0) {
+/// No file may take the place of an input or of another track's file.
+void protect_files(const std::vector<TrackJob>& jobs, const FileSettings& settings,
+                   const std::vector<std::string>& stems) {
+  std::set<fs::path> inputs, outputs;
+  for (const auto& job : jobs) inputs.insert(fs::weakly_canonical(job.input));
+  for (const auto& job : jobs) {
+    for (const auto& file : output_files(stems, job, settings)) {
+      const fs::path place = fs::weakly_canonical(file);
+      if (inputs.count(place) > 0) {
         throw Failure(exit_usage, "the stem '" + file.string() +
                                       "' would overwrite an input of that name; choose another output folder");
+      }
+      if (!outputs.insert(place).second) {
+        throw Failure(exit_usage,
+                      "two inputs would both be written to '" + file.string() + "'; separate them in two runs");
       }
     }
   }
@@ -92,28 +84,31 @@ void protect_inputs(const Options& options, const std::vector<fs::path>& folders
 int separate_all(const Options& options, demucs_ort::Separator& separator, const Interrupt& interrupt, Console& console,
                  RunReport& report) {
   int code = exit_ok;
-  const auto folders = output_folders(options);
-  protect_inputs(options, folders, separator.stems());
-  for (std::size_t i = 0; i < options.inputs.size() && interrupt.signal() == 0; ++i) {
+  const auto jobs = make_jobs(options);
+  protect_files(jobs, options.files, separator.stems());
+  for (std::size_t i = 0; i < jobs.size() && interrupt.signal() == 0; ++i) {
     TrackResult track;
     std::string error;
+    console.begin(jobs[i].input.filename().string());
     const int track_code = guarded(interrupt, error, [&] {
-      track = separate_track(separator, options.inputs[i], folders[i], options.format, console, interrupt.token());
+      track = separate_track(
+          separator, jobs[i], options.files, [&](double fraction) { console.progress(fraction); }, interrupt.token());
     });
-    track.input = options.inputs[i];
+    track.input = jobs[i].input;
     track.error = error;
     track.exit_code = track_code;
     report.tracks.push_back(track);
+    for (const auto& warning : track.warnings) console.warn(warning);
     if (track_code != exit_ok) {
-      console.error(options.inputs.size() > 1 ? "'" + options.inputs[i].string() + "': " + error : error);
+      console.error(jobs.size() > 1 ? "'" + jobs[i].input.string() + "': " + error : error);
       if (code == exit_ok) code = track_code;
     } else {
-      console.say("'" + folders[i].string() + "': " + std::to_string(track.stems.size()) + " stems of " +
-                  std::to_string(track.frames) + " frames");
+      console.say("'" + track.files.front().parent_path().string() + "': " + std::to_string(track.files.size()) +
+                  " files of " + std::to_string(track.frames) + " frames");
     }
   }
   // Stopped between two tracks, so that no track could report it.
-  const bool unfinished = report.tracks.size() < options.inputs.size();
+  const bool unfinished = report.tracks.size() < jobs.size();
   return unfinished && code == exit_ok ? 128 + interrupt.signal() : code;
 }
 
@@ -148,8 +143,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Failures are reported in our own sentence; FFmpeg would print as well.
-  av_log_set_level(AV_LOG_QUIET);
+  silence_ffmpeg();
   const Interrupt interrupt;
   std::string sentence;
   int result = exit_ok;

@@ -6,7 +6,31 @@
 
 #include "demo_model.hpp"
 #include "demucs_ort/version.hpp"
+#include "encoding.hpp"
 #include "failure.hpp"
+#include "file_name.hpp"
+
+namespace {
+
+/// What is written, and how it is named.
+void add_file_options(CLI::App& app, Options& options, EncodingRequest& encoding) {
+  app.add_option("--format", encoding.format, "What is written: wav (default), flac, mp3, m4a or ogg")
+      ->option_text("FORMAT");
+  app.add_option("--bit-depth", encoding.bit_depth,
+                 "Samples of 16, 24 or 32f (float) bits; default 32f in wav, else 24")
+      ->option_text("BITS");
+  app.add_option("--codec", encoding.codec, "In m4a: aac (default) or alac, which is lossless")->option_text("CODEC");
+  app.add_option("--bitrate", encoding.bitrate, "Of mp3 (default 320), aac and ogg (256)")->option_text("KBIT/S");
+  app.add_option("--clip-mode", encoding.clip_mode,
+                 "What is done to a stem beyond full scale: none (default), rescale all of it, or clamp the samples")
+      ->option_text("MODE");
+  app.add_option("--filename", options.files.file_name,
+                 "Names of the files in OUTDIR, made of {track}, {stem} and {ext} (default: {stem}.{ext}, and "
+                 "{track}/{stem}.{ext} for several inputs)")
+      ->option_text("PATTERN");
+}
+
+}  // namespace
 
 std::optional<Options> parse_options(int argc, char** argv) {
   Options options;
@@ -14,7 +38,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   CLI::App app("Separates music into stems with an HTDemucs model made by demucs-export.", "demucs_ort_cli");
   app.set_version_flag("--version", std::string("demucs_ort_cli ") + DEMUCS_ORT_VERSION);
   app.footer(
-      "One input writes OUTDIR/<stem>.wav, several write OUTDIR/<track>/<stem>.wav, at each input's sample rate.");
+      "One input writes OUTDIR/<stem>.wav, several write OUTDIR/<track>/<stem>.wav, at each input's sample rate. Tags "
+      "and cover pictures are carried over.");
 
   std::vector<std::filesystem::path> paths;
   app.add_option("paths", paths, "Audio files (anything FFmpeg decodes), then the output folder")
@@ -64,12 +89,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
       ->take_all();
   app.add_flag("--low-priority", options.model_options.low_priority, "Compute only what other programs leave");
   app.add_flag("--list-providers", options.list_providers, "Print the providers of this ONNX Runtime, and stop");
-  const std::map<std::string, SampleFormat> formats{
-      {"16", SampleFormat::int16}, {"24", SampleFormat::int24}, {"32f", SampleFormat::float32}};
-  std::string bit_depth = "32f";
-  app.add_option("--bit-depth", bit_depth, "Sample format of the stems: 16, 24 or 32f (float)")
-      ->check(CLI::IsMember(formats))
-      ->capture_default_str();
+  EncodingRequest encoding;
+  add_file_options(app, options, encoding);
   app.add_option("--json", options.json, "Write timings, memory use and model facts to FILE")->option_text("FILE");
   app.add_option("--info", options.info, "Print what a model file says of itself, and stop")->option_text("MODEL");
   app.add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
@@ -82,7 +103,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     throw Failure(exit_usage, std::string(error.what()) + "; see demucs_ort_cli --help");
   }
-  options.format = formats.at(bit_depth);
+  options.files.encoding = make_encoding(encoding);
   separation.other_method = methods.at(other_method);
   if (!options.info.empty() || options.list_providers) return options;
   if (paths.size() < 2) {
@@ -93,5 +114,9 @@ std::optional<Options> parse_options(int argc, char** argv) {
   options.output_folder = paths.back();
   paths.pop_back();
   options.inputs = std::move(paths);
+  const bool several = options.inputs.size() > 1;
+  auto& pattern = options.files.file_name;
+  if (pattern.empty()) pattern = several ? "{track}/{stem}.{ext}" : "{stem}.{ext}";
+  check_file_name_pattern(pattern, several, true);
   return options;
 }

@@ -4,9 +4,9 @@
 #include <optional>
 #include <vector>
 
-#include "audio_file.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "track.hpp"
 
 /// The parsed command line.
 struct Options {
@@ -18,7 +18,7 @@ struct Options {
   std::filesystem::path json;
   demucs_ort::ModelOptions model_options;
   demucs_ort::SeparatorOptions separation;
-  SampleFormat format = SampleFormat::float32;
+  FileSettings files;
   bool list_providers = false;
   bool quiet = false;
 };

@@ -34,7 +34,7 @@ ordered_json track_json(const TrackResult& track) {
     return json;
   }
   json["stems"] = ordered_json::array();
-  for (const auto& stem : track.stems) json["stems"].push_back(stem.string());
+  for (const auto& stem : track.files) json["stems"].push_back(stem.string());
   json["frames"] = track.frames;
   json["sample_rate"] = track.sample_rate;
   json["audio_seconds"] = track.audio_seconds;

@@ -1,27 +1,18 @@
 #include "demucs_ort/c_api.h"
 
-#include <algorithm>
 #include <array>
-#include <cstring>
-#include <exception>
-#include <new>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "c_api_support.hpp"
 #include "demucs_ort/demucs_ort.hpp"
 
 using namespace demucs_ort;
+using namespace demucs_ort::c_api;
 
 struct demucs_ort_cancel {
   CancelToken token;
-};
-
-struct demucs_ort_model {
-  std::shared_ptr<const Model> model;
-  std::vector<const char*> sources;
-  std::string provider;
 };
 
 struct demucs_ort_separator {
@@ -33,107 +24,10 @@ namespace {
 // Trivial, so that storing a message cannot fail and a thread's end has nothing to destroy.
 thread_local std::array<char, 1024> last_error{};
 
-void remember(std::string_view message) noexcept {
-  std::size_t size = std::min(message.size(), last_error.size() - 1);
-  // Not in the middle of a UTF-8 sequence.
-  while (size > 0 && size < message.size() && (static_cast<unsigned char>(message[size]) & 0xC0) == 0x80) --size;
-  std::copy_n(message.data(), size, last_error.data());
-  last_error[size] = '\0';
-}
-
-/// Carries a callback's refusal through the library.
-struct CallbackFailed : std::runtime_error {
-  CallbackFailed(const std::string& name, std::int32_t code)
-      : std::runtime_error("the " + name + " callback stopped the separation by returning " + std::to_string(code)) {}
-};
-
-demucs_ort_status failed(demucs_ort_status status, std::string_view message) noexcept {
-  remember(message);
-  return status;
-}
-
-/// Does `work` and turns what it throws into a status and a message.
-template <typename Work>
-demucs_ort_status guarded(const Work& work) noexcept {
-  try {
-    work();
-    return DEMUCS_ORT_OK;
-  } catch (const Error& error) {
-    return failed(static_cast<demucs_ort_status>(error.status()), error.what());
-  } catch (const CallbackFailed& refusal) {
-    return failed(DEMUCS_ORT_CALLBACK_FAILED, refusal.what());
-  } catch (const std::bad_alloc&) {
-    return failed(DEMUCS_ORT_OUT_OF_MEMORY, "there is not enough memory");
-  } catch (const std::exception& error) {
-    return failed(DEMUCS_ORT_INTERNAL, error.what());
-  } catch (...) {
-    return failed(DEMUCS_ORT_INTERNAL, "something that is no std::exception was thrown");
-  }
-}
-
-void require(const void* pointer, const char* what) {
-  if (pointer == nullptr) throw Error(Status::invalid_argument, std::string(what) + " is NULL");
-}
-
-/// A list that can be right: there, and not absurdly long.
-void require_list(const void* first, std::size_t count, const char* what) {
-  require(first, what);
-  if (count > 4096) throw Error(Status::invalid_argument, std::to_string(count) + " " + what + " cannot be right");
-}
-
-/// All pointers of a list.
-template <typename Pointer>
-void require_all(const Pointer* pointers, std::size_t count, const char* what) {
-  require_list(pointers, count, what);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (pointers[i] == nullptr) {
-      throw Error(Status::invalid_argument, std::string(what) + "[" + std::to_string(i) + "] is NULL");
-    }
-  }
-}
-
-void check_struct_size(std::size_t size, std::size_t least) {
-  constexpr std::size_t most = 4096;  // far more than any of these structs will ever take
-  if (size < least || size > most) {
-    throw Error(Status::invalid_argument, "a struct_size of " + std::to_string(size) +
-                                              " bytes cannot be right; set it to sizeof the struct, or use its init");
-  }
-}
-
-/// A copy of the caller's options, which may be older (shorter) or newer (longer) than those known here.
-template <typename Options>
-Options known_options(const Options* given, std::size_t first_version_size) {
-  Options options{};
-  check_struct_size(given->struct_size, first_version_size);
-  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
-  if (std::any_of(bytes + std::min(sizeof(Options), given->struct_size), bytes + given->struct_size,
-                  [](unsigned char byte) { return byte != 0; })) {
-    throw Error(Status::invalid_argument, "the options ask for something this version of the library does not know");
-  }
-  std::memcpy(&options, given, std::min(sizeof(Options), given->struct_size));
-  return options;
-}
-
-/// Copies as much of `known` as the caller's struct has room for, and zeroes what it has beyond.
-template <typename Struct>
-void fill(Struct* target, Struct known, std::size_t struct_size, std::size_t first_version_size) {
-  check_struct_size(struct_size, first_version_size);
-  known.struct_size = struct_size;
-  std::memset(static_cast<void*>(target), 0, struct_size);
-  std::memcpy(target, &known, std::min(sizeof(Struct), struct_size));
-}
-
 // The sizes of the structs in the first release. Fields added later lie behind these.
 constexpr std::size_t first_model_options = sizeof(demucs_ort_model_options);
 constexpr std::size_t first_model_info = sizeof(demucs_ort_model_info);
 constexpr std::size_t first_separator_options = sizeof(demucs_ort_separator_options);
-
-std::string text(const char* given) { return given == nullptr ? std::string() : std::string(given); }
-
-std::filesystem::path path(const char* utf8) {
-  const auto* letters = reinterpret_cast<const char8_t*>(utf8);
-  return utf8 == nullptr ? std::filesystem::path() : std::filesystem::path(letters);
-}
 
 ModelOptions convert(const demucs_ort_model_options* given) {
   ModelOptions options;
@@ -151,6 +45,36 @@ ModelOptions convert(const demucs_ort_model_options* given) {
   if (known.runs > 0) options.runs = known.runs;
   options.low_priority = known.low_priority != 0;
   return options;
+}
+
+CancelToken token(const demucs_ort_cancel* cancel) { return cancel == nullptr ? CancelToken() : cancel->token; }
+
+OnProgress on_progress(demucs_ort_progress_callback progress, void* user_data) {
+  if (progress == nullptr) return {};
+  return [progress, user_data](const Progress& news) {
+    const std::int32_t stage =
+        news.stage == Stage::measuring ? DEMUCS_ORT_STAGE_MEASURING : DEMUCS_ORT_STAGE_SEPARATING;
+    if (const std::int32_t code = progress(user_data, stage, news.fraction); code != 0) {
+      throw CallbackFailed("progress", code);
+    }
+  };
+}
+
+void hand_out(std::shared_ptr<const Model> loaded, demucs_ort_model** model) {
+  auto handle = std::make_unique<demucs_ort_model>();
+  for (const auto& source : loaded->info().sources) handle->sources.push_back(source.c_str());
+  handle->provider = loaded->provider();
+  handle->model = std::move(loaded);
+  *model = handle.release();
+}
+
+}  // namespace
+
+namespace demucs_ort::c_api {
+
+demucs_ort_status failed(demucs_ort_status status, std::string_view message) noexcept {
+  copy_text(message, last_error);
+  return status;
 }
 
 SeparatorOptions convert(const demucs_ort_separator_options* given) {
@@ -183,28 +107,14 @@ SeparatorOptions convert(const demucs_ort_separator_options* given) {
   return options;
 }
 
-CancelToken token(const demucs_ort_cancel* cancel) { return cancel == nullptr ? CancelToken() : cancel->token; }
+std::string text(const char* given) { return given == nullptr ? std::string() : std::string(given); }
 
-OnProgress on_progress(demucs_ort_progress_callback progress, void* user_data) {
-  if (progress == nullptr) return {};
-  return [progress, user_data](const Progress& news) {
-    const std::int32_t stage =
-        news.stage == Stage::measuring ? DEMUCS_ORT_STAGE_MEASURING : DEMUCS_ORT_STAGE_SEPARATING;
-    if (const std::int32_t code = progress(user_data, stage, news.fraction); code != 0) {
-      throw CallbackFailed("progress", code);
-    }
-  };
+std::filesystem::path path(const char* utf8) {
+  const auto* letters = reinterpret_cast<const char8_t*>(utf8);
+  return utf8 == nullptr ? std::filesystem::path() : std::filesystem::path(letters);
 }
 
-void hand_out(std::shared_ptr<const Model> loaded, demucs_ort_model** model) {
-  auto handle = std::make_unique<demucs_ort_model>();
-  for (const auto& source : loaded->info().sources) handle->sources.push_back(source.c_str());
-  handle->provider = loaded->provider();
-  handle->model = std::move(loaded);
-  *model = handle.release();
-}
-
-}  // namespace
+}  // namespace demucs_ort::c_api
 
 const char* demucs_ort_last_error(void) { return last_error.data(); }
 

@@ -12,14 +12,17 @@ MixWindow::MixWindow(std::size_t channels, std::size_t frames) : frames_(frames)
 
 TrackLevel MixWindow::measure(const Read& read) {
   TrackLevel level;
-  std::size_t got = frames_;
-  while (got == frames_) {
-    got = read(level.frames(), frames_, channels_.data());
-    if (got > frames_) throw Error(Status::invalid_argument, "the read callback returned more frames than asked for");
-    level.add(channels_.data(), channels_.size(), got);
+  while (measure_next(level, read)) {
   }
   if (level.frames() == 0) throw Error(Status::bad_audio, "the track is empty; there is nothing to separate");
   return level;
+}
+
+bool MixWindow::measure_next(TrackLevel& level, const Read& read) {
+  const std::size_t got = read(level.frames(), frames_, channels_.data());
+  if (got > frames_) throw Error(Status::invalid_argument, "the read callback returned more frames than asked for");
+  level.add(channels_.data(), channels_.size(), got);
+  return got == frames_;
 }
 
 void MixWindow::rewind(const TrackLevel& level, std::ptrdiff_t start) {

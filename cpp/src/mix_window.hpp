@@ -16,6 +16,8 @@ class MixWindow {
 
   /// Reads the whole track once and returns its level. Throws Error bad_audio if it is empty or not finite.
   TrackLevel measure(const Read& read);
+  /// One step of that: takes the next frames into `level`; false at the track's end.
+  bool measure_next(TrackLevel& level, const Read& read);
 
   /// Starts over before the track's first frame.
   void rewind(const TrackLevel& level, std::ptrdiff_t start);

@@ -141,6 +141,8 @@ std::vector<std::string> Model::passed_over() const {
   return impl_->passed_over;
 }
 
+unsigned Model::runs() const noexcept { return impl_->options.runs; }
+
 const std::string& Model::runtime_version() const noexcept { return impl_->runtime_version; }
 
 void Model::prepare(const SourceMask& wanted) const {

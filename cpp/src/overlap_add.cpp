@@ -24,8 +24,8 @@ void OverlapAdd::pop(std::size_t frames) {
   position_ += frames;
 }
 
-void OverlapAdd::reset() {
-  position_ = 0;
+void OverlapAdd::reset(std::size_t position) {
+  position_ = position;
   std::fill(sums_.begin(), sums_.end(), 0.0F);
 }
 

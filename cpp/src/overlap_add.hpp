@@ -23,7 +23,8 @@ class OverlapAdd {
 
   /// The front, in frames of the track.
   std::size_t position() const noexcept { return position_; }
-  void reset();
+  /// Starts over with empty sums whose front is this frame of the track.
+  void reset(std::size_t position = 0);
 
  private:
   std::size_t capacity_;

@@ -38,17 +38,17 @@ SegmentPlan::SegmentPlan(std::size_t track_frames, std::size_t segment_frames, s
                    [](const Segment& a, const Segment& b) { return a.start < b.start; });
 }
 
-void SegmentPlan::blend_weights(const Segment& segment, float* weights) const {
+void SegmentPlan::blend_weights(const Segment& segment, std::size_t first, std::size_t count, float* weights) const {
   const auto passes = static_cast<double>(pass_sizes_.size());
   const std::size_t last = pass_sizes_[segment.pass] - 1;
-  for (std::size_t i = 0; i < segment.frames; ++i) {
+  for (std::size_t i = first; i < first + count; ++i) {
     // The same frame is i + k * stride frames into the segment k places earlier, i - k * stride into a later one.
     double sum = triangle_[i];
     std::size_t at = i;
     for (std::size_t k = segment.index; k > 0 && (at += stride_) < segment_frames_; --k) sum += triangle_[at];
     at = i;
     for (std::size_t k = segment.index; k < last && at >= stride_; ++k) sum += triangle_[at -= stride_];
-    weights[i] = static_cast<float>(triangle_[i] / (sum * passes));
+    weights[i - first] = static_cast<float>(triangle_[i] / (sum * passes));
   }
 }
 

@@ -27,9 +27,10 @@ class SegmentPlan {
   /// All passes' segments, ordered by `start`.
   const std::vector<Segment>& segments() const noexcept { return segments_; }
 
-  /// Weight of each of the segment's frames in the final stems. Over all segments the weights of a frame sum to one:
-  /// demucs' triangle (`transition_power` 1), divided by the sum of triangles there and by the number of passes.
-  void blend_weights(const Segment& segment, float* weights) const;
+  /// Weight in the final stems of `count` of the segment's frames, from its frame `first` on. Over all segments the
+  /// weights of a frame sum to one: demucs' triangle (`transition_power` 1), divided by the sum of triangles there and
+  /// by the number of passes.
+  void blend_weights(const Segment& segment, std::size_t first, std::size_t count, float* weights) const;
 
  private:
   std::size_t segment_frames_;

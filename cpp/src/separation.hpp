@@ -7,8 +7,8 @@
 
 #include "demucs_ort/separator.hpp"
 #include "mix_window.hpp"
-#include "outputs.hpp"
 #include "overlap_add.hpp"
+#include "recipe.hpp"
 #include "segment_plan.hpp"
 
 namespace demucs_ort {
@@ -23,9 +23,9 @@ class Separation {
   Separation(const ModelInfo& info, const SeparatorOptions& options);
 
   const ModelInfo& info() const noexcept { return info_; }
-  const std::vector<std::string>& stems() const noexcept { return names_; }
+  const std::vector<std::string>& stems() const noexcept { return recipe_.names(); }
   /// The sources that any of the delivered stems is made of.
-  SourceMask sources() const { return sources_of(outputs_); }
+  SourceMask sources() const { return recipe_.sources(); }
 
   /// As Separator::separate; returns the track's frames.
   std::size_t run(const Infer& infer, const Read& read, const Write& write, const OnProgress& progress,
@@ -36,10 +36,7 @@ class Separation {
   void deliver(std::size_t frames, const TrackLevel& level, const Write& write);
 
   ModelInfo info_;
-  std::vector<Output> outputs_;
-  std::vector<std::string> names_;
-  std::vector<std::size_t> leads_;
-  std::size_t stride_;
+  Recipe recipe_;
   MixWindow window_;
   OverlapAdd sums_;  // [output x channel]
   std::vector<float> inference_;

@@ -3,22 +3,24 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <random>
 #include <utility>
 
 #include "demucs_ort/error.hpp"
+#include "recipe.hpp"
 #include "stream_engine.hpp"
 
 namespace demucs_ort {
 namespace {
 
-std::vector<Output> outputs_of(const ModelInfo& info, const StreamOptions& options) {
+Recipe recipe_of(const ModelInfo& info, const StreamOptions& options) {
   SeparatorOptions choice;
   choice.stems = options.stems;
   choice.two_stems = options.two_stems;
   choice.other_method = options.other_method;
   choice.residual_to = options.residual_to;
-  return choose_outputs(info, choice);
+  return Recipe(info, choice);
 }
 
 std::shared_ptr<const Model> checked(std::shared_ptr<const Model> model) {
@@ -49,13 +51,12 @@ double slowest_run(const Model& model, const RunOptions& options) {
 
 struct Stream::Impl {
   Impl(std::shared_ptr<const Model> model_in, const StreamOptions& options)
-      : model(checked(std::move(model_in))), outputs(outputs_of(model->info(), options)) {
+      : model(checked(std::move(model_in))), recipe(recipe_of(model->info(), options)) {
     const StreamSchedule check(model->info(), options);  // before a bag loads its members
-    run_options.wanted = sources_of(outputs);
+    run_options.wanted = recipe.sources();
     run_options.priority = options.priority;
     model->prepare(run_options.wanted);
-    for (const auto& output : outputs) names.push_back(output.name);
-    engine.emplace(model->info(), options, outputs,
+    engine.emplace(model->info(), options, recipe,
                    [this](const float* mix, float* stems) { model->run(mix, 1, stems, run_options); });
   }
   Impl(const Impl&) = delete;
@@ -63,8 +64,7 @@ struct Stream::Impl {
   ~Impl() { run_options.cancel.request(); }
 
   std::shared_ptr<const Model> model;
-  std::vector<Output> outputs;
-  std::vector<std::string> names;
+  Recipe recipe;
   RunOptions run_options;
   std::optional<StreamEngine> engine;
 };
@@ -89,14 +89,14 @@ void Stream::reset() noexcept { impl_->engine->reset(); }
 std::size_t Stream::latency_frames() const noexcept { return impl_->engine->schedule().latency(); }
 std::uint64_t Stream::underruns() const noexcept { return impl_->engine->underruns(); }
 std::string Stream::failure() const { return impl_->engine->failure(); }
-const std::vector<std::string>& Stream::stems() const noexcept { return impl_->names; }
+const std::vector<std::string>& Stream::stems() const noexcept { return impl_->recipe.names(); }
 const Model& Stream::model() const noexcept { return *impl_->model; }
 
 StreamOptions Stream::recommend(const std::shared_ptr<const Model>& model, StreamOptions options, double load) {
   if (!(load > 0 && load <= 1)) throw Error(Status::invalid_argument, "load must be more than 0 and at most 1");
   const ModelInfo& info = checked(model)->info();
   RunOptions run_options;
-  run_options.wanted = sources_of(outputs_of(info, options));
+  run_options.wanted = recipe_of(info, options).sources();
   run_options.priority = options.priority;
   const double slowest = slowest_run(*model, run_options);
 

@@ -18,20 +18,19 @@ std::size_t ring_capacity(const StreamSchedule& schedule) { return schedule.segm
 
 }  // namespace
 
-StreamEngine::StreamEngine(const ModelInfo& info, const StreamOptions& options, std::vector<Output> outputs,
-                           Infer infer)
+StreamEngine::StreamEngine(const ModelInfo& info, const StreamOptions& options, const Recipe& recipe, Infer infer)
     : schedule_(info, options),
       underrun_(options.underrun),
       channels_(info.channels),
       sample_rate_(info.sample_rate),
-      separation_(info, std::move(outputs), std::move(infer)),
+      separation_(info, recipe, std::move(infer), schedule_.skipped(), schedule_.piece()),
       fade_(schedule_.crossfade),
       input_(info.channels, ring_capacity(schedule_)),
       slots_(slot_count(schedule_)) {
   for (std::size_t i = 0; i < fade_.size(); ++i) {
     fade_[i] = static_cast<float>(i + 1) / static_cast<float>(fade_.size() + 1);
   }
-  const std::size_t size = separation_.outputs().size() * channels_ * schedule_.piece();
+  const std::size_t size = separation_.recipe().outputs().size() * channels_ * schedule_.piece();
   for (auto& slot : slots_) slot.samples.resize(size);
   separation_.warm_up();
   worker_ = std::thread([this] { work(); });
@@ -88,7 +87,7 @@ void StreamEngine::play(float* const* const* out, std::size_t at, std::size_t fr
     std::size_t count = end - at;
     if (elapsed_ < schedule_.latency()) {
       count = static_cast<std::size_t>(std::min<std::uint64_t>(count, schedule_.latency() - elapsed_));
-      for (std::size_t o = 0; o < separation_.outputs().size(); ++o) {
+      for (std::size_t o = 0; o < separation_.recipe().outputs().size(); ++o) {
         for (std::size_t c = 0; c < channels_; ++c) std::fill_n(out[o][c] + at, count, 0.0F);
       }
     } else {
@@ -118,7 +117,7 @@ void StreamEngine::take_up(std::uint64_t number) noexcept {
 
 void StreamEngine::give(float* const* const* out, std::size_t at, std::size_t frames,
                         std::size_t offset) const noexcept {
-  const std::size_t count = separation_.outputs().size();
+  const std::size_t count = separation_.recipe().outputs().size();
   const float share = underrun_ == Underrun::mix ? 1.0F / static_cast<float>(count) : 0.0F;
   const std::uint64_t first = origin_.load(std::memory_order_relaxed) + elapsed_ - schedule_.latency();
   const bool fades = joins_ && offset < schedule_.crossfade && playing_ != leaving_;
@@ -204,7 +203,7 @@ void StreamEngine::compute(const Task& task) {
   if (!input_.read(task.end - length, length, separation_.mix(schedule_.segment - length))) return;
   const auto start = Clock::now();
   Slot& slot = slots_[task.number % slots_.size()];
-  separation_.run(schedule_.skipped(), schedule_.piece(), slot.samples.data());
+  separation_.run(slot.samples.data());
   slot.number.store(task.number, std::memory_order_release);
   const std::chrono::duration<double> took = Clock::now() - start;
   run_frames_[runs_++ % run_frames_.size()] = static_cast<std::size_t>(took.count() * sample_rate_);

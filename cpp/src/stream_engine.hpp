@@ -26,7 +26,7 @@ namespace demucs_ort {
 class StreamEngine {
  public:
   /// Throws Error invalid_argument; and what `infer` throws in a first run, which makes memory ready.
-  StreamEngine(const ModelInfo& info, const StreamOptions& options, std::vector<Output> outputs, Infer infer);
+  StreamEngine(const ModelInfo& info, const StreamOptions& options, const Recipe& recipe, Infer infer);
   StreamEngine(const StreamEngine&) = delete;
   StreamEngine& operator=(const StreamEngine&) = delete;
   ~StreamEngine();

@@ -23,7 +23,7 @@ METADATA = {
 
 
 def gains_model(
-    extra_nodes: list[onnx.NodeProto], last: str, gains: tuple[float, float] = (0.75, 0.25)
+    extra_nodes: list[onnx.NodeProto], last: str, gains: tuple[float, float] = (0.75, 0.25), frames: int = FRAMES
 ) -> onnx.GraphProto:
     """stems = mix * gains per source, after extra_nodes have made `last` of "mix"."""
     nodes = [
@@ -34,13 +34,21 @@ def gains_model(
     return helper.make_graph(
         nodes,
         "gains",
-        [helper.make_tensor_value_info("mix", TensorProto.FLOAT, ["batch", 2, FRAMES])],
-        [helper.make_tensor_value_info("stems", TensorProto.FLOAT, ["batch", 2, 2, FRAMES])],
+        [helper.make_tensor_value_info("mix", TensorProto.FLOAT, ["batch", 2, frames])],
+        [helper.make_tensor_value_info("stems", TensorProto.FLOAT, ["batch", 2, 2, frames])],
         [
             helper.make_tensor("axis", TensorProto.INT64, [1], [1]),
             helper.make_tensor("gains", TensorProto.FLOAT, [1, 2, 1, 1], gains),
         ],
     )
+
+
+def ramp_model() -> onnx.GraphProto:
+    """gains_model that also scales each frame by its place in the segment: where a segment lies makes a difference."""
+    ramp = [1 + frame / FRAMES for frame in range(FRAMES)]
+    graph = gains_model([helper.make_node("Mul", ["mix", "ramp"], ["steeper"])], "steeper")
+    graph.initializer.append(helper.make_tensor("ramp", TensorProto.FLOAT, [1, 1, FRAMES], ramp))
+    return graph
 
 
 def slow_nodes(steps: int) -> list[onnx.NodeProto]:
@@ -53,6 +61,22 @@ def slow_nodes(steps: int) -> list[onnx.NodeProto]:
     nodes.append(helper.make_node("Sub", [last, last], ["nothing"]))
     nodes.append(helper.make_node("Add", ["mix", "nothing"], ["same"]))
     return nodes
+
+
+def glacial_nodes(graph: onnx.GraphProto, steps: int = 100, size: int = 1000) -> None:
+    """Puts a long chain of large matrix products, of zeros, before a gains_model of "same": seconds for a segment."""
+    nodes = [
+        helper.make_node("ReduceMean", ["mix"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["mean", "mean"], ["zero"]),
+        helper.make_node("Expand", ["zero", "square"], ["product0"]),
+    ]
+    for step in range(steps):
+        nodes.append(helper.make_node("MatMul", [f"product{step}", f"product{step}"], [f"product{step + 1}"]))
+    nodes.append(helper.make_node("ReduceMean", [f"product{steps}"], ["nothing"], keepdims=0))
+    nodes.append(helper.make_node("Add", ["mix", "nothing"], ["same"]))
+    for place, node in enumerate(nodes):
+        graph.node.insert(place, node)
+    graph.initializer.append(helper.make_tensor("square", TensorProto.INT64, [2], [size, size]))
 
 
 def external_tensor(location: str) -> onnx.TensorProto:
@@ -170,6 +194,12 @@ def main() -> None:
     for name in ("gains.onnx", "žluťoučký 音楽.onnx"):
         save(folder, name, plain, METADATA)
     save(folder, "slow.onnx", gains_model(slow_nodes(3000), "same"), METADATA)
+    save(folder, "ramp.onnx", ramp_model(), METADATA)
+    glacial = gains_model([], "same")
+    glacial_nodes(glacial)
+    save(folder, "glacial.onnx", glacial, METADATA)
+    short = METADATA | {"segment_frames": "400"}
+    save(folder, "short.onnx", gains_model([], "mix", (0.5, 0.5), 400), short)
     no_sources = {key: value for key, value in METADATA.items() if key != "sources"}
     save(folder, "no_sources.onnx", plain, no_sources)
     save(folder, "wrong_shape.onnx", plain, METADATA | {"segment_frames": str(FRAMES + 1)})

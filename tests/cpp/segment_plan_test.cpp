@@ -15,7 +15,7 @@ std::vector<double> summed_weights(const SegmentPlan& plan, std::size_t track) {
   std::vector<double> sums(track, 0.0);
   std::vector<float> weights(segment);
   for (const auto& piece : plan.segments()) {
-    plan.blend_weights(piece, weights.data());
+    plan.blend_weights(piece, 0, piece.frames, weights.data());
     for (std::size_t i = 0; i < piece.frames; ++i) {
       const auto at = piece.start + static_cast<std::ptrdiff_t>(i);
       if (at >= 0) sums.at(static_cast<std::size_t>(at)) += static_cast<double>(weights[i]);
@@ -55,11 +55,11 @@ TEST(SegmentPlan, ShiftedPassesStartBeforeTheTrack) {
 TEST(SegmentPlan, TriangleOfTwoSegmentsIsBlendedAsDemucsDoes) {
   const SegmentPlan plan(150, segment, 75, {0});
   std::vector<float> weights(segment);
-  plan.blend_weights(plan.segments()[0], weights.data());
+  plan.blend_weights(plan.segments()[0], 0, plan.segments()[0].frames, weights.data());
   EXPECT_FLOAT_EQ(weights[10], 1.0F);
   // frame 80: 20 of the falling triangle (100 - 80) against 6 of the rising one (80 - 75 + 1)
   EXPECT_FLOAT_EQ(weights[80], 20.0F / 26.0F);
-  plan.blend_weights(plan.segments()[1], weights.data());
+  plan.blend_weights(plan.segments()[1], 0, plan.segments()[1].frames, weights.data());
   EXPECT_FLOAT_EQ(weights[5], 6.0F / 26.0F);
   EXPECT_FLOAT_EQ(weights[30], 1.0F);
 }

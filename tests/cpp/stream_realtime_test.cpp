@@ -90,7 +90,7 @@ TEST(StreamRealtime, AudioThreadOnlyComputes) {
   for (unsigned deck = 0; deck < 4; ++deck) {
     engines.push_back(std::make_unique<StreamEngine>(fast_tiny_model(),
                                                      short_options(deck % 2 == 0 ? Underrun::mix : Underrun::silence),
-                                                     choose_outputs(fast_tiny_model(), {}), moody(deck + 1)));
+                                                     Recipe(fast_tiny_model(), {}), moody(deck + 1)));
     streams.push_back(engines.back().get());
   }
   std::size_t blocks = 0;

@@ -31,7 +31,7 @@ std::vector<Track> expected(const Track& mix, const StreamOptions& options, cons
   const auto mix_at = [&](std::size_t c, std::ptrdiff_t i) {
     return i < 0 ? 0.0F : mix[c][static_cast<std::size_t>(i)];
   };
-  WindowSeparation separation(tiny_model(), choose_outputs(tiny_model(), {}), wobbly);
+  WindowSeparation separation(tiny_model(), Recipe(tiny_model(), {}), wobbly, schedule.skipped(), schedule.piece());
   std::vector<float> piece(4 * schedule.piece());
   std::vector<float> before(piece.size());
   for (std::size_t k = 0; k < schedule.complete(frames); ++k) {
@@ -39,7 +39,7 @@ std::vector<Track> expected(const Track& mix, const StreamOptions& options, cons
     const std::size_t length = std::min(end, schedule.segment);
     float* const* rows = separation.mix(schedule.segment - length);
     for (std::size_t c = 0; c < 2; ++c) std::copy_n(mix[c].data() + end - length, length, rows[c]);
-    separation.run(schedule.skipped(), schedule.piece(), piece.data());
+    separation.run(piece.data());
     if (missing.contains(k)) {
       for (std::size_t row = 0; row < 4; ++row) {
         for (std::size_t i = 0; i < schedule.piece(); ++i) {
@@ -97,7 +97,7 @@ Feed rendering(StreamEngine& engine) {
   return [&](auto in, auto out, std::size_t frames) { engine.render(in, out, frames); };
 }
 
-std::vector<Output> all_outputs() { return choose_outputs(tiny_model(), {}); }
+Recipe all_stems() { return Recipe(tiny_model(), {}); }
 
 Status status_of(const std::function<void()>& work) {
   try {
@@ -159,7 +159,7 @@ TEST(Stream, EqualsTheSameScheduleComputedOffline) {
     const StreamSchedule schedule(tiny_model(), options);
     const auto reference = expected(mix, options);
     for (const std::size_t block : {1U, 17U, 64U, 441U, 512U, 4096U, 9000U}) {
-      StreamEngine engine(tiny_model(), options, all_outputs(), wobbly);
+      StreamEngine engine(tiny_model(), options, all_stems(), wobbly);
       const auto stems = run(mix, block, rendering(engine));
       for (std::size_t i = 0; i < schedule.latency(); ++i) ASSERT_EQ(stems[0][0][i], 0.0F);
       EXPECT_NE(stems[0][0][schedule.latency() + 1], 0.0F);
@@ -176,7 +176,7 @@ TEST(Stream, JustFitsTheModelsSegment) {
   options.crossfade = 0.5;
   options.lookahead = 0.5;  // 800 + 100 + 100 frames of 1000
   const Track mix = make_track(5000);
-  StreamEngine engine(tiny_model(), options, all_outputs(), wobbly);
+  StreamEngine engine(tiny_model(), options, all_stems(), wobbly);
   expect_same(run(mix, 333, rendering(engine)), expected(mix, options));
 }
 
@@ -184,7 +184,7 @@ TEST(Stream, AHardJoinNeedsNoCrossfade) {
   StreamOptions options = tiny_options();
   options.crossfade = 0;
   const Track mix = make_track(4000);
-  StreamEngine engine(tiny_model(), options, all_outputs(), wobbly);
+  StreamEngine engine(tiny_model(), options, all_stems(), wobbly);
   expect_same(run(mix, 100, rendering(engine)), expected(mix, options));
 }
 
@@ -196,7 +196,7 @@ TEST(Stream, ProcessEqualsTheSameScheduleToo) {
   const StreamSchedule schedule(tiny_model(), options);
   for (const std::size_t block : {1U, 17U, 64U}) {
     std::atomic<std::uint64_t> runs{0};
-    StreamEngine engine(tiny_model(), options, all_outputs(), [&](const float* in, float* out) {
+    StreamEngine engine(tiny_model(), options, all_stems(), [&](const float* in, float* out) {
       wobbly(in, out);
       ++runs;
     });
@@ -223,7 +223,7 @@ TEST(Stream, ReplacesWhatIsLateAndKeepsItsLatency) {
     options.underrun = underrun;
     const StreamSchedule schedule(tiny_model(), options);
     Gate gate;
-    StreamEngine engine(tiny_model(), options, all_outputs(), gate.infer());
+    StreamEngine engine(tiny_model(), options, all_stems(), gate.infer());
     std::size_t fed = 0;
     std::uint64_t windows = 0;
     int runs = 1;
@@ -252,7 +252,7 @@ TEST(Stream, ReplacesWhatIsLateAndKeepsItsLatency) {
 TEST(Stream, ResetBeginsAnew) {
   const Track mix = make_track(4000);
   const StreamOptions options = tiny_options();
-  StreamEngine engine(tiny_model(), options, all_outputs(), wobbly);
+  StreamEngine engine(tiny_model(), options, all_stems(), wobbly);
   const auto reference = expected(mix, options);
   engine.reset();
   for (const std::size_t frames : {10U, 700U, 1U, 2500U}) {
@@ -271,7 +271,7 @@ TEST(Stream, AWindowOfBeforeAResetIsNeverHeard) {
   const StreamOptions options = hops_of_100();
   const StreamSchedule schedule(tiny_model(), options);
   Gate gate;
-  StreamEngine engine(tiny_model(), options, all_outputs(), gate.infer());
+  StreamEngine engine(tiny_model(), options, all_stems(), gate.infer());
   const auto process = [&](auto in, auto out, std::size_t frames) { engine.process(in, out, frames); };
   run(make_track(schedule.first_end()), 10, process);
   gate.await_begun(2);
@@ -290,7 +290,7 @@ TEST(Stream, CatchesUpAtOnceAfterAStall) {
   const StreamOptions options = hops_of_100();
   const StreamSchedule schedule(tiny_model(), options);
   Gate gate;
-  StreamEngine engine(tiny_model(), options, all_outputs(), gate.infer());
+  StreamEngine engine(tiny_model(), options, all_stems(), gate.infer());
   const auto process = [&](auto in, auto out, std::size_t frames) { engine.process(in, out, frames); };
   run(make_track(schedule.first_end()), 10, process);
   gate.await_begun(2);
@@ -319,7 +319,7 @@ TEST(Stream, TellsWhyTheModelFailedAndGoesOn) {
   };
   const Track mix = make_track(4000);
   const StreamOptions options = tiny_options();
-  StreamEngine engine(tiny_model(), options, all_outputs(), sometimes_broken);
+  StreamEngine engine(tiny_model(), options, all_stems(), sometimes_broken);
   int failures = 0;
   const auto stems = run(mix, 50, [&](auto in, auto out, std::size_t frames) {
     try {
@@ -338,7 +338,7 @@ TEST(Stream, TellsWhyTheModelFailedAndGoesOn) {
 
 TEST(Stream, AModelThatFailsAtOnceIsRefused) {
   const Infer broken = [](const float*, float*) { throw Error(Status::runtime_failed, "broken"); };
-  EXPECT_EQ(status_of([&] { StreamEngine(tiny_model(), tiny_options(), all_outputs(), broken); }),
+  EXPECT_EQ(status_of([&] { StreamEngine(tiny_model(), tiny_options(), all_stems(), broken); }),
             Status::runtime_failed);
 }
 
@@ -348,13 +348,13 @@ TEST(Stream, SamplesThatAreNotFiniteCountAsZero) {
   Track broken = mix;
   broken[0][1500] = std::numeric_limits<float>::quiet_NaN();
   broken[1][17] = -std::numeric_limits<float>::infinity();
-  StreamEngine engine(tiny_model(), tiny_options(), all_outputs(), wobbly);
+  StreamEngine engine(tiny_model(), tiny_options(), all_stems(), wobbly);
   expect_same(run(broken, 64, rendering(engine)), expected(mix, tiny_options()));
 }
 
 TEST(Stream, SilenceIsNotPutToTheModel) {
   std::atomic<int> runs{0};
-  StreamEngine engine(tiny_model(), tiny_options(), all_outputs(), [&](const float* in, float* out) {
+  StreamEngine engine(tiny_model(), tiny_options(), all_stems(), [&](const float* in, float* out) {
     wobbly(in, out);
     ++runs;
   });
@@ -367,7 +367,7 @@ TEST(Stream, InAndOutMayBeTheSameBuffers) {
   const Track mix = make_track(10000);
   Track in_place = mix;
   Track second(2, std::vector<float>(10000));
-  StreamEngine engine(tiny_model(), tiny_options(), all_outputs(), wobbly);
+  StreamEngine engine(tiny_model(), tiny_options(), all_stems(), wobbly);
   const float* in[] = {in_place[0].data(), in_place[1].data()};
   float* const first_rows[] = {in_place[0].data(), in_place[1].data()};
   float* const second_rows[] = {second[0].data(), second[1].data()};

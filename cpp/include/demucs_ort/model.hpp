@@ -86,6 +86,8 @@ class DEMUCS_ORT_EXPORT Model {
   std::string provider() const;
   /// For "auto": what was tried before it and why it does not compute, a sentence each.
   std::vector<std::string> passed_over() const;
+  /// `ModelOptions::runs`: how many inferences run at a time.
+  unsigned runs() const noexcept;
   /// Version of the ONNX Runtime library in use, e.g. "1.31.1".
   const std::string& runtime_version() const noexcept;
 

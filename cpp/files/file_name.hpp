@@ -1,0 +1,11 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+/// Checks a pattern of file names: a relative path with {track}, {stem} and {ext}. Throws Failure exit_usage for other
+/// braces, for a pattern that leaves its folder, and if it lacks what tells the files apart.
+void check_file_name_pattern(const std::string& pattern, bool several_tracks, bool several_stems);
+
+std::filesystem::path file_name(const std::string& pattern, const std::string& track, const std::string& stem,
+                                const std::string& ending);

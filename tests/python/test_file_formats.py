@@ -1,0 +1,282 @@
+"""What files the program writes: formats, exact lengths, tags and covers, levels, names.
+
+The model's two stems are 0.75 and 0.25 of the mix, so what should be in a file is known.
+"""
+
+import base64
+import io
+import resource
+import subprocess
+from pathlib import Path
+
+import mutagen
+import numpy as np
+import pytest
+import soundfile
+import torch
+from demucs.audio import prevent_clip
+from numpy.typing import NDArray
+from PIL import Image
+from support import Cli, decode, music, write_wav
+
+FORMATS = {
+    "wav": ([], "pcm_f32le", 120),
+    "flac": (["--bit-depth", "16"], "flac", 62),
+    "mp3": ([], "mp3", 25),
+    "m4a": ([], "aac", 25),
+    "m4a-alac": (["--codec", "alac"], "alac", 105),
+    "ogg": ([], "vorbis", 20),
+}
+TEXT = {"title": "Žluť", "artist": "A & B", "album": "Third", "genre": "House", "date": "1999", "track": "3/9"}
+
+
+def probe(file: Path, entries: str) -> str:
+    command = ["ffprobe", "-v", "error", "-show_entries", entries, "-of", "default=nk=1:nw=1", str(file)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def cover(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (30, 20), "red").save(file, kind)
+    return file.getvalue()
+
+
+def tagged_song(folder: Path, ending: str = "mp3") -> Path:
+    """A song with text tags, tempo, key, a cover, and tags that are only true of this file."""
+    picture = folder / "cover.jpg"
+    picture.write_bytes(cover("JPEG"))
+    song = folder / f"tagged.{ending}"
+    special = {"mp3": ("TBPM", "TKEY"), "flac": ("BPM", "INITIALKEY")}[ending]
+    tags = TEXT | {special[0]: "127.6", special[1]: "8A", "REPLAYGAIN_TRACK_GAIN": "-9 dB", "LABEL": "Ours"}
+    options = [word for name, value in tags.items() for word in ("-metadata", f"{name}={value}")]
+    source = write_wav(folder / "source.wav", music(30_000) * 0.5)
+    inputs = [
+        "-i",
+        str(source),
+        "-i",
+        str(picture),
+        "-map",
+        "0",
+        "-map",
+        "1",
+        "-c:v",
+        "copy",
+        "-disposition:v",
+        "attached_pic",
+    ]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *inputs, *options, str(song)], check=True)
+    return song
+
+
+def snr(reference: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    return float(10 * np.log10((reference**2).sum() / ((reference - other) ** 2).sum()))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_formats_keep_length_alignment_and_sound(
+    cli: Cli, gains_model: Path, tmp_path: Path, name: str, rate: int
+) -> None:
+    options, codec, quality = FORMATS[name]
+    ending = name.partition("-")[0]
+    frames = 100_001
+    mix = music(frames, rate=rate) * 0.5
+    smooth = np.stack([np.convolve(channel, np.hanning(15) / 7, "same") for channel in mix]).astype(np.float32)
+    song = write_wav(tmp_path / "song.wav", smooth, rate=rate)
+    done = cli("-m", gains_model, "--format", ending, *options, song, tmp_path / "out")
+    assert (done.returncode, "clipped" in done.stderr) == (0, False), done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"bass.{ending}", f"drums.{ending}"]
+    file = tmp_path / f"out/drums.{ending}"
+    assert probe(file, "stream=codec_name,sample_rate").split() == [codec, str(rate)]
+    got = decode(file)
+    if codec == "aac":  # FFmpeg decodes the last packet whole; the file's edit list tells the length
+        assert 0 <= got.shape[1] - frames < 1024
+        assert probe(file, "stream=duration_ts") == str(frames)
+    else:
+        assert got.shape[1] == frames
+    expected = 0.75 * (smooth - smooth.mean()) + smooth.mean()
+    assert snr(expected, got[:, :frames]) > min(quality, 55 if rate != 44_100 else quality)
+    lag = np.correlate(got[0, :20_000], expected[0, :20_000], "full").argmax() - 19_999
+    assert lag == 0
+
+
+@pytest.mark.parametrize("depth", ["16", "24"])
+@pytest.mark.parametrize("format_", [("flac",), ("m4a", "--codec", "alac")])
+def test_bit_depths_of_lossless_formats(
+    cli: Cli, gains_model: Path, tmp_path: Path, depth: str, format_: tuple[str, ...]
+) -> None:
+    mix = music(20_000)
+    song = write_wav(tmp_path / "song.wav", mix)
+    options = ["--format", *format_, "--bit-depth", depth]
+    assert cli("-m", gains_model, *options, song, tmp_path / "out").returncode == 0
+    file = tmp_path / f"out/drums.{format_[0]}"
+    assert probe(file, "stream=bits_per_raw_sample") == depth
+    error = np.abs(decode(file) - (0.75 * (mix - mix.mean()) + mix.mean())).max()
+    assert 2.0**-26 < error < 2.0 ** (1.5 - int(depth))
+
+
+def test_bitrate(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "song.wav", np.random.default_rng(0).normal(0, 0.1, (2, 200_000)).astype(np.float32))
+    sizes = {}
+    for rate in ("96", "320"):
+        done = cli("-m", gains_model, "--format", "mp3", "--bitrate", rate, song, tmp_path / rate)
+        assert done.returncode == 0, done.stderr
+        sizes[rate] = (tmp_path / rate / "drums.mp3").stat().st_size
+        assert sizes[rate] == pytest.approx(int(rate) * 125 * 200_000 / 44_100, rel=0.05)
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 96_000, 192_000])
+@pytest.mark.parametrize("ending", ["mp3", "m4a", "ogg", "flac"])
+def test_every_format_takes_songs_of_every_rate(
+    cli: Cli, gains_model: Path, tmp_path: Path, ending: str, rate: int
+) -> None:
+    song = write_wav(tmp_path / "song.wav", music(rate, rate=rate), rate=rate)
+    done = cli("-m", gains_model, "--format", ending, song, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    written = int(probe(tmp_path / f"out/bass.{ending}", "stream=sample_rate"))
+    assert written == (48_000 if rate > {"mp3": 48_000, "ogg": 48_000, "m4a": 96_000}.get(ending, rate) else rate)
+    length = decode(tmp_path / f"out/bass.{ending}").shape[1]
+    assert length == pytest.approx(written, abs=0 if ending != "m4a" else 1023)
+
+
+@pytest.mark.parametrize("source", ["mp3", "flac"])
+@pytest.mark.parametrize("ending", ["wav", "flac", "mp3", "m4a", "ogg"])
+def test_tags_and_cover_are_carried_over(cli: Cli, gains_model: Path, tmp_path: Path, source: str, ending: str) -> None:
+    song = tagged_song(tmp_path, source)
+    assert cli("-m", gains_model, "--format", ending, song, tmp_path / "out").returncode == 0
+    file = tmp_path / f"out/bass.{ending}"
+    said = probe(file, "format_tags:stream_tags")
+    for value in TEXT.values():
+        assert value in said
+    assert "-9 dB" not in said  # the loudness of the song, not of the stem
+    if ending == "wav":
+        return
+    tags = mutagen.File(file)
+    names = {
+        "flac": ("bpm", "initialkey", "label"),
+        "ogg": ("bpm", "initialkey", "label"),
+        "mp3": ("TBPM", "TKEY", "TXXX:LABEL"),
+        "m4a": ("tmpo", "----:com.apple.iTunes:initialkey", "----:com.apple.iTunes:LABEL"),
+    }[ending]
+    tempo, key, label = (tags[name][0] for name in names)
+    assert str(tempo) == ("128" if ending == "m4a" else "127.6")
+    assert (key, label) == ((b"8A", b"Ours") if ending == "m4a" else ("8A", "Ours"))
+    if ending == "flac":
+        picture = tags.pictures[0].data
+    elif ending == "mp3":
+        picture = tags.tags.getall("APIC")[0].data
+    elif ending == "m4a":
+        picture = bytes(tags["covr"][0])
+    else:
+        picture = mutagen.flac.Picture(base64.b64decode(tags["metadata_block_picture"][0])).data
+    assert picture == cover("JPEG")
+
+
+def test_unusual_covers_are_left_out_and_said_so(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    song = tagged_song(tmp_path, "flac")
+    tags = mutagen.File(song)
+    picture = mutagen.flac.Picture()
+    picture.data, picture.mime, picture.type = cover("GIF"), "image/gif", 3
+    picture.width, picture.height, picture.depth = 30, 20, 8
+    tags.clear_pictures()
+    tags.add_picture(picture)
+    tags.save()
+    done = cli("-m", gains_model, "--format", "flac", song, tmp_path / "out")
+    assert done.returncode == 0
+    assert "its cover picture is neither JPEG nor PNG" in done.stderr
+    assert mutagen.File(tmp_path / "out/bass.flac").pictures == []
+
+
+@pytest.mark.parametrize("mode", ["none", "rescale", "clamp"])
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_clip_modes_are_those_of_demucs(cli: Cli, gains_model: Path, tmp_path: Path, mode: str, rate: int) -> None:
+    song = write_wav(tmp_path / "loud.wav", music(50_000, rate=rate) * 3, rate=rate)
+    plain = cli("-m", gains_model, song, tmp_path / "plain")
+    done = cli("-m", gains_model, "--clip-mode", mode, song, tmp_path / "out")
+    assert (plain.returncode, done.returncode) == (0, 0)
+    for stem in ("drums", "bass"):
+        raw = torch.from_numpy(decode(tmp_path / f"plain/{stem}.wav").copy())
+        assert (raw.abs().max() > 1) == (stem == "drums")
+        np.testing.assert_allclose(decode(tmp_path / f"out/{stem}.wav"), prevent_clip(raw, mode), atol=1e-6)
+    assert (tmp_path / "plain/drums.wav").stat().st_size == (tmp_path / "out/drums.wav").stat().st_size
+    peak = np.abs(decode(tmp_path / "plain/drums.wav")).max()
+    said = {"none": "", "clamp": "limited to it", "rescale": f"turned down by {20 * np.log10(1.01 * peak):.1f} dB"}
+    lines = [line for line in done.stderr.splitlines() if "drums.wav'" in line]
+    assert len(lines) == (mode != "none")
+    assert all(said[mode] in line for line in lines)
+    assert "bass.wav" not in done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["bass.wav", "drums.wav"]
+
+
+def test_rescale_keeps_integer_formats_from_clipping(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "loud.wav", music(50_000) * 3)
+    done = cli("-m", gains_model, "--format", "flac", "--clip-mode", "rescale", song, tmp_path / "out")
+    assert done.returncode == 0
+    assert "clipped" not in done.stderr
+    assert np.abs(decode(tmp_path / "out/drums.flac")).max() == pytest.approx(1 / 1.01, abs=1e-5)
+
+
+def test_file_name_patterns(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    songs = [write_wav(tmp_path / f"{name}.wav", music(2000)) for name in ("one {stem}", "two")]
+    done = cli("-m", gains_model, "--filename", "{stem}/{track} ({stem}).{ext}", *songs, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    files = sorted(str(file.relative_to(tmp_path / "out")) for file in (tmp_path / "out").rglob("*.wav"))
+    assert files == [f"{stem}/{song} ({stem}).wav" for stem in ("bass", "drums") for song in ("one {stem}", "two")]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--format", "mp4"], "choose one of flac, m4a, mp3"),
+        (["--format", "flac", "--bit-depth", "32f"], "flac holds 16 or 24 bits"),
+        (["--format", "mp3", "--bit-depth", "16"], "mp3 has no bit depth"),
+        (["--format", "flac", "--bitrate", "320"], "what is lossless"),
+        (["--format", "mp3", "--bitrate", "0.5"], "bitrate"),
+        (["--format", "mp3", "--bitrate", "5"], "8 to 512"),
+        (["--format", "mp3", "--codec", "aac"], "only m4a and stem.mp4"),
+        (["--format", "m4a", "--codec", "opus"], "choose one of aac, alac"),
+        (["--clip-mode", "tanh"], "choose one of clamp, none, rescale"),
+        (["--filename", "{track}.{ext}"], "put {stem} into it"),
+        (["--filename", "../{stem}.{ext}"], "inside of the output folder"),
+        (["--filename", "/tmp/{stem}.{ext}"], "inside of the output folder"),
+        (["--filename", "{title}/{stem}.{ext}"], "{track}, {stem} and {ext}"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    cli: Cli, gains_model: Path, tmp_path: Path, options: list[str], reason: str
+) -> None:
+    song = write_wav(tmp_path / "song.wav", music(1000))
+    done = cli("-m", gains_model, *options, song, tmp_path / "out")
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_pattern_without_track_is_refused_for_several_inputs(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    songs = [write_wav(tmp_path / f"{name}.wav", music(1000)) for name in "ab"]
+    done = cli("-m", gains_model, "--filename", "{stem}.{ext}", *songs, tmp_path / "out")
+    assert done.returncode == 2
+    assert "put {track} into it" in done.stderr
+
+
+def test_a_bitrate_that_the_encoder_refuses(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "song.wav", music(1000))
+    done = cli("-m", gains_model, "--format", "ogg", "--bitrate", "512", song, tmp_path / "out")
+    assert done.returncode == 5
+    assert "FFmpeg's encoder libvorbis refuses 44100 Hz at 512 kbit/s" in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_full_disk_while_samples_wait_for_their_peak(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "song.wav", music(100_000))
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+    options = ["--clip-mode", "rescale", "--bit-depth", "16"]
+    done = cli("-m", gains_model, *options, song, tmp_path / "out", preexec_fn=limit)
+    assert done.returncode == 5
+    assert "cannot" in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+    assert soundfile.info(song).frames == 100_000
