@@ -8,6 +8,7 @@
 #include "interrupt.hpp"
 #include "options.hpp"
 #include "report.hpp"
+#include "stem_pack.hpp"
 #include "track.hpp"
 
 namespace fs = std::filesystem;
@@ -112,11 +113,28 @@ int separate_all(const Options& options, demucs_ort::Separator& separator, const
   return unfinished && code == exit_ok ? 128 + interrupt.signal() : code;
 }
 
+/// Packs existing stems into a stem file.
+int pack(const Options& options, const Interrupt& interrupt, Console& console) {
+  const fs::path place = fs::weakly_canonical(options.output_file);
+  for (const auto& input : options.inputs) {
+    if (fs::weakly_canonical(input) == place) throw Failure(exit_usage, "the stem file would overwrite an input");
+  }
+  console.begin(options.output_file.filename().string());
+  const PackJob job{options.inputs, options.mix, options.output_file};
+  const TrackResult result =
+      pack_stems(job, options.files, [&](double fraction) { console.progress(fraction); }, interrupt.token());
+  for (const auto& warning : result.warnings) console.warn(warning);
+  console.say("'" + options.output_file.string() + "': four stems and their mix of " + std::to_string(result.frames) +
+              " frames");
+  return exit_ok;
+}
+
 int run(const Options& options, const Interrupt& interrupt, Console& console) {
   if (options.list_providers) {
     for (const auto& name : demucs_ort::Model::available_providers(options.model_options)) std::cout << name << '\n';
     return exit_ok;
   }
+  if (options.from_stems) return pack(options, interrupt, console);
   const auto begin = std::chrono::steady_clock::now();
   const bool only_info = !options.info.empty();
   RunReport report;

@@ -6,28 +6,75 @@
 
 #include "demo_model.hpp"
 #include "demucs_ort/version.hpp"
-#include "encoding.hpp"
 #include "failure.hpp"
-#include "file_name.hpp"
 
 namespace {
 
+/// An option that may be repeated, each time with NAME=VALUE.
+void add_pairs(CLI::App& app, const std::string& option, std::map<std::string, std::string>& pairs,
+               const std::string& help, const std::string& text) {
+  app.add_option_function<std::vector<std::string>>(
+         option,
+         [&pairs, option](const std::vector<std::string>& words) {
+           for (const auto& word : words) {
+             const auto sign = word.find('=');
+             if (sign == std::string::npos) throw CLI::ValidationError(option, "'" + word + "' has no '='");
+             pairs[word.substr(0, sign)] = word.substr(sign + 1);
+           }
+         },
+         help)
+      ->option_text(text)
+      ->take_all()
+      ->allow_extra_args(false);  // else it would swallow the inputs that follow
+}
+
 /// What is written, and how it is named.
-void add_file_options(CLI::App& app, Options& options, EncodingRequest& encoding) {
-  app.add_option("--format", encoding.format, "What is written: wav (default), flac, mp3, m4a or ogg")
+void add_file_options(CLI::App& app, Options& options, FileRequest& request) {
+  auto& encoding = request.encoding;
+  app.add_option("--format", encoding.format, "What is written: wav (default), flac, mp3, m4a, ogg or stem.mp4")
       ->option_text("FORMAT");
   app.add_option("--bit-depth", encoding.bit_depth,
                  "Samples of 16, 24 or 32f (float) bits; default 32f in wav, else 24")
       ->option_text("BITS");
-  app.add_option("--codec", encoding.codec, "In m4a: aac (default) or alac, which is lossless")->option_text("CODEC");
+  app.add_option("--codec", encoding.codec, "In m4a and stem.mp4: aac (default) or alac, which is lossless")
+      ->option_text("CODEC");
   app.add_option("--bitrate", encoding.bitrate, "Of mp3 (default 320), aac and ogg (256)")->option_text("KBIT/S");
   app.add_option("--clip-mode", encoding.clip_mode,
                  "What is done to a stem beyond full scale: none (default), rescale all of it, or clamp the samples")
       ->option_text("MODE");
-  app.add_option("--filename", options.files.file_name,
+  app.add_option("--filename", request.file_name,
                  "Names of the files in OUTDIR, made of {track}, {stem} and {ext} (default: {stem}.{ext}, and "
-                 "{track}/{stem}.{ext} for several inputs)")
+                 "{track}/{stem}.{ext} for several inputs; {track}.{ext} for stem.mp4)")
       ->option_text("PATTERN");
+  auto& stem_file = request.stem_file;
+  add_pairs(app, "--stem-name", stem_file.names, "In stem.mp4: the name shown for a stem", "STEM=NAME");
+  add_pairs(app, "--stem-color", stem_file.colors, "In stem.mp4: its colour", "STEM=#RRGGBB");
+  add_pairs(app, "--fold", stem_file.fold, "In stem.mp4: where guitar or piano goes (default: other)", "STEM=STEM");
+  app.add_flag("--preserve-mix", stem_file.preserve_mix,
+               "In stem.mp4: copy the song as it is instead of encoding it again, if it is in the same codec");
+  auto* from_stems = app.add_flag("--from-stems", options.from_stems,
+                                  "Separate nothing: pack INPUT... (drums, bass, other, vocals) into NAME.stem.mp4");
+  app.add_option("--mix", options.mix, "The song that the packed stems are of (default: their sum)")
+      ->option_text("FILE")
+      ->needs(from_stems);
+}
+
+/// The paths of a command line that packs stems.
+void take_stems(Options& options, FileRequest& request, std::vector<std::filesystem::path> paths) {
+  auto& format = request.encoding.format;
+  if (!format.empty() && format != "stem.mp4") {
+    throw Failure(exit_usage, "--from-stems writes stem.mp4, not " + format);
+  }
+  format = "stem.mp4";
+  const std::string name = paths.empty() ? std::string() : paths.back().string();
+  const std::string ending = ".stem.mp4";
+  if (paths.size() != 5 || name.size() <= ending.size() || name.substr(name.size() - ending.size()) != ending) {
+    throw Failure(exit_usage, "--from-stems takes four files, drums, bass, other and vocals, and then NAME.stem.mp4");
+  }
+  options.output_file = paths.back();
+  paths.pop_back();
+  options.inputs = std::move(paths);
+  options.files = make_file_settings(request, false);
 }
 
 }  // namespace
@@ -73,24 +120,12 @@ std::optional<Options> parse_options(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--provider", options.model_options.provider, "What computes: auto, or one of --list-providers")
       ->capture_default_str();
-  app.add_option_function<std::vector<std::string>>(
-         "--provider-option",
-         [&](const std::vector<std::string>& pairs) {
-           for (const auto& pair : pairs) {
-             const auto sign = pair.find('=');
-             if (sign == std::string::npos)
-               throw CLI::ValidationError("--provider-option", "'" + pair + "' has no '='");
-             options.model_options.provider_options[pair.substr(0, sign)] = pair.substr(sign + 1);
-           }
-         },
-         "Passed on to the provider; may be repeated")
-      ->option_text("NAME=VALUE")
-      ->expected(1)
-      ->take_all();
+  add_pairs(app, "--provider-option", options.model_options.provider_options,
+            "Passed on to the provider; may be repeated", "NAME=VALUE");
   app.add_flag("--low-priority", options.model_options.low_priority, "Compute only what other programs leave");
   app.add_flag("--list-providers", options.list_providers, "Print the providers of this ONNX Runtime, and stop");
-  EncodingRequest encoding;
-  add_file_options(app, options, encoding);
+  FileRequest request;
+  add_file_options(app, options, request);
   app.add_option("--json", options.json, "Write timings, memory use and model facts to FILE")->option_text("FILE");
   app.add_option("--info", options.info, "Print what a model file says of itself, and stop")->option_text("MODEL");
   app.add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
@@ -103,9 +138,12 @@ std::optional<Options> parse_options(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     throw Failure(exit_usage, std::string(error.what()) + "; see demucs_ort_cli --help");
   }
-  options.files.encoding = make_encoding(encoding);
   separation.other_method = methods.at(other_method);
   if (!options.info.empty() || options.list_providers) return options;
+  if (options.from_stems) {
+    take_stems(options, request, std::move(paths));
+    return options;
+  }
   if (paths.size() < 2) {
     throw Failure(exit_usage, "give at least one audio file and the output folder; see demucs_ort_cli --help");
   }
@@ -114,9 +152,6 @@ std::optional<Options> parse_options(int argc, char** argv) {
   options.output_folder = paths.back();
   paths.pop_back();
   options.inputs = std::move(paths);
-  const bool several = options.inputs.size() > 1;
-  auto& pattern = options.files.file_name;
-  if (pattern.empty()) pattern = several ? "{track}/{stem}.{ext}" : "{stem}.{ext}";
-  check_file_name_pattern(pattern, several, true);
+  options.files = make_file_settings(request, options.inputs.size() > 1);
   return options;
 }

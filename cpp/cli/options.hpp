@@ -19,6 +19,9 @@ struct Options {
   demucs_ort::ModelOptions model_options;
   demucs_ort::SeparatorOptions separation;
   FileSettings files;
+  bool from_stems = false;    ///< pack `inputs` into `output_file`, and separate nothing
+  std::filesystem::path mix;  ///< for from_stems; empty: the sum of the stems
+  std::filesystem::path output_file;
   bool list_providers = false;
   bool quiet = false;
 };

@@ -238,6 +238,8 @@ std::size_t AudioReader::read(std::size_t first, std::size_t frames, float* cons
 
 const Tags& AudioReader::tags() const noexcept { return decoder_->tags; }
 
+int AudioReader::declared_rate() const noexcept { return decoder_->codec->sample_rate; }
+
 std::vector<std::string> AudioReader::warnings() const {
   std::vector<std::string> sentences;
   const std::string name = "'" + file_.string() + "': ";

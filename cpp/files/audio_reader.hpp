@@ -31,6 +31,8 @@ class AudioReader {
   const Found& found() const noexcept { return found_; }
 
   const Tags& tags() const noexcept;
+  /// The sample rate that the file's header states.
+  int declared_rate() const noexcept;
   /// What a person should know of the file, a sentence each; complete after the first pass.
   std::vector<std::string> warnings() const;
 

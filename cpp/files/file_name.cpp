@@ -16,16 +16,16 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
 
 }  // namespace
 
-void check_file_name_pattern(const std::string& pattern, bool several_tracks, bool several_stems) {
+void check_file_name_pattern(const std::string& pattern, bool several_tracks, bool file_per_stem) {
   const auto refuse = [&](const std::string& why) {
     throw Failure(exit_usage, "the file name pattern '" + pattern + "' " + why);
   };
   if (several_tracks && pattern.find("{track}") == std::string::npos) {
     refuse("gives all tracks the same files; put {track} into it");
   }
-  if (several_stems && pattern.find("{stem}") == std::string::npos) {
-    refuse("gives all stems the same file; put {stem} into it");
-  }
+  const bool has_stem = pattern.find("{stem}") != std::string::npos;
+  if (file_per_stem && !has_stem) refuse("gives all stems the same file; put {stem} into it");
+  if (!file_per_stem && has_stem) refuse("has {stem}, but a stem file holds all of them");
   const fs::path plain = file_name(pattern, "track", "stem", "ext");
   if (plain.string().find_first_of("{}") != std::string::npos) refuse("may hold {track}, {stem} and {ext} in braces");
   if (!plain.has_filename() || plain.has_root_path() ||

@@ -4,8 +4,9 @@
 #include <string>
 
 /// Checks a pattern of file names: a relative path with {track}, {stem} and {ext}. Throws Failure exit_usage for other
-/// braces, for a pattern that leaves its folder, and if it lacks what tells the files apart.
-void check_file_name_pattern(const std::string& pattern, bool several_tracks, bool several_stems);
+/// braces, for a pattern that leaves its folder, if it lacks what tells
+/// the files apart, and for a {stem} where all stems are in one file.
+void check_file_name_pattern(const std::string& pattern, bool several_tracks, bool file_per_stem);
 
 std::filesystem::path file_name(const std::string& pattern, const std::string& track, const std::string& stem,
                                 const std::string& ending);

@@ -8,6 +8,7 @@
 
 #include "demucs_ort/separator.hpp"
 #include "encoding.hpp"
+#include "stem_settings.hpp"
 
 /// One input file and where its stems go.
 struct TrackJob {
@@ -16,11 +17,23 @@ struct TrackJob {
   std::string name;              ///< {track} in file names; may name folders, too
 };
 
+/// The words of a command line or a Python call about the files; what is empty is left to the defaults.
+struct FileRequest {
+  EncodingRequest encoding;
+  StemFileRequest stem_file;
+  std::string file_name;  ///< a pattern, see file_name.hpp; default {stem}.{ext}, of several tracks
+                          ///< {track}/{stem}.{ext}, of stem files {track}.{ext}
+};
+
 /// What is written, and under which names.
 struct FileSettings {
   Encoding encoding;
-  std::string file_name;  ///< a pattern, see file_name.hpp
+  StemFileSettings stem_file;
+  std::string file_name;
 };
+
+/// Throws Failure exit_usage for what does not go together.
+FileSettings make_file_settings(const FileRequest& request, bool several_tracks);
 
 /// What came of one input file.
 struct TrackResult {
@@ -35,7 +48,7 @@ struct TrackResult {
   int exit_code = 0;
 };
 
-/// The files that separate_track would write.
+/// The files that separate_track would write. Throws Failure exit_usage if these stems make no stem file.
 std::vector<std::filesystem::path> output_files(const std::vector<std::string>& stems, const TrackJob& job,
                                                 const FileSettings& settings);
 

@@ -23,7 +23,7 @@ METADATA = {
 
 
 def gains_model(
-    extra_nodes: list[onnx.NodeProto], last: str, gains: tuple[float, float] = (0.75, 0.25), frames: int = FRAMES
+    extra_nodes: list[onnx.NodeProto], last: str, gains: tuple[float, ...] = (0.75, 0.25), frames: int = FRAMES
 ) -> onnx.GraphProto:
     """stems = mix * gains per source, after extra_nodes have made `last` of "mix"."""
     nodes = [
@@ -35,10 +35,10 @@ def gains_model(
         nodes,
         "gains",
         [helper.make_tensor_value_info("mix", TensorProto.FLOAT, ["batch", 2, frames])],
-        [helper.make_tensor_value_info("stems", TensorProto.FLOAT, ["batch", 2, 2, frames])],
+        [helper.make_tensor_value_info("stems", TensorProto.FLOAT, ["batch", len(gains), 2, frames])],
         [
             helper.make_tensor("axis", TensorProto.INT64, [1], [1]),
-            helper.make_tensor("gains", TensorProto.FLOAT, [1, 2, 1, 1], gains),
+            helper.make_tensor("gains", TensorProto.FLOAT, [1, len(gains), 1, 1], gains),
         ],
     )
 
@@ -209,6 +209,10 @@ def main() -> None:
     save(folder, "many_sources.onnx", huge_model(FRAMES, 65), many)
     save(folder, "huge_rate.onnx", plain, METADATA | {"sample_rate": "2000000000"})
     save(folder, "escape.onnx", plain, METADATA | {"description": "\x1b]0;evil\x07"})
+    four = METADATA | {"sources": "drums,bass,other,vocals"}
+    save(folder, "four.onnx", gains_model([], "mix", (0.4, 0.3, 0.2, 0.1)), four)
+    six = METADATA | {"sources": "drums,bass,other,vocals,guitar,piano"}
+    save(folder, "six.onnx", gains_model([], "mix", (0.3, 0.25, 0.2, 0.1, 0.1, 0.05)), six)
     save_hostile(folder)
     whole = (folder / "gains.onnx").read_bytes()
     (folder / "truncated.onnx").write_bytes(whole[: len(whole) // 2])

@@ -1,0 +1,55 @@
+#include "output_file.hpp"
+
+extern "C" {
+#include <libavutil/opt.h>
+}
+
+#include "failure.hpp"
+
+OutputFile::OutputFile(const std::filesystem::path& file, const char* muxer) : file_(file) {
+  AVFormatContext* context = nullptr;
+  check(avformat_alloc_output_context2(&context, nullptr, muxer, nullptr));
+  context_.reset(context);
+}
+
+AVStream* OutputFile::add_stream(const AVCodecParameters* parameters, int rate) {
+  AVStream* stream = allocated(avformat_new_stream(context_.get(), nullptr));
+  stream->time_base = {1, rate};
+  check(avcodec_parameters_copy(stream->codecpar, parameters));
+  stream->codecpar->codec_tag = 0;  // the tag of the other container
+  return stream;
+}
+
+AVStream* OutputFile::add_stream(const AVCodecContext* encoder) {
+  AVStream* stream = allocated(avformat_new_stream(context_.get(), nullptr));
+  stream->time_base = encoder->time_base;
+  check(avcodec_parameters_from_context(stream->codecpar, encoder));
+  return stream;
+}
+
+void OutputFile::set_option(const char* name, const std::string& value) {
+  check(av_opt_set(context_->priv_data, name, value.c_str(), 0));
+}
+
+void OutputFile::start() {
+  check(avio_open(&context_->pb, ffmpeg_url(file_).c_str(), AVIO_FLAG_WRITE));
+  check(avformat_write_header(context_.get(), nullptr));
+}
+
+void OutputFile::write(AVPacket* packet, int stream, AVRational time_base) {
+  packet->stream_index = stream;
+  av_packet_rescale_ts(packet, time_base, context_->streams[stream]->time_base);
+  check(av_interleaved_write_frame(context_.get(), packet));
+  check(context_->pb->error);
+}
+
+void OutputFile::finish() {
+  check(av_write_trailer(context_.get()));
+  avio_flush(context_->pb);
+  check(context_->pb->error);
+  check(avio_closep(&context_->pb));
+}
+
+void OutputFile::check(int status) const {
+  if (status < 0) throw Failure(exit_output, "cannot write '" + file_.string() + "': " + ffmpeg_reason(status));
+}
