@@ -1,9 +1,4 @@
 // The Python door of the library: checks and converts arguments, lets other Python threads run, calls the core.
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
-#include <pybind11/stl/filesystem.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -12,20 +7,11 @@
 #include <optional>
 #include <thread>
 
-#include "demucs_ort/demucs_ort.hpp"
+#include "bindings_support.hpp"
 
-namespace py = pybind11;
 using namespace demucs_ort;
 
 namespace {
-
-using Array = py::array_t<float>;
-
-/// An argument that is checked here, with a sentence of ours, and not by pybind11's overload resolution.
-class MixArgument : public py::object {
-  static bool accept(PyObject* any) { return any != nullptr; }
-  PYBIND11_OBJECT(MixArgument, py::object, accept)
-};
 
 using ModelPtr = std::shared_ptr<const Model>;
 
@@ -33,24 +19,6 @@ using ModelPtr = std::shared_ptr<const Model>;
 std::filesystem::path& default_library() {
   static std::filesystem::path path;
   return path;
-}
-
-const char* status_name(Status status) {
-  switch (status) {
-    case Status::invalid_argument:
-      return "invalid_argument";
-    case Status::bad_model:
-      return "bad_model";
-    case Status::bad_audio:
-      return "bad_audio";
-    case Status::runtime_missing:
-      return "runtime_missing";
-    case Status::runtime_failed:
-      return "runtime_failed";
-    case Status::cancelled:
-      return "cancelled";
-  }
-  return "unknown";
 }
 
 PYBIND11_CONSTINIT py::gil_safe_call_once_and_store<py::object> error_class;
@@ -130,54 +98,16 @@ void run_watched(const py::object& progress, const Work& work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-std::string shape_text(const py::array& array) { return py::str(array.attr("shape")).cast<std::string>(); }
-
-/// `mix` as a float32 array with so many axes, not copied.
-Array checked_mix(const MixArgument& mix, py::ssize_t axes, const std::string& wanted) {
-  if (!py::isinstance<py::array>(mix)) throw py::type_error("mix must be a numpy array, " + wanted);
-  const auto array = py::cast<py::array>(mix);
-  if (!py::isinstance<Array>(mix)) {
-    throw py::type_error("mix must be a float32 array, not " + py::str(array.dtype()).cast<std::string>() +
-                         "; convert it with mix.astype(numpy.float32) and full scale 1.0");
-  }
-  if (array.ndim() != axes) throw py::value_error("mix must be " + wanted + ", not " + shape_text(array));
-  return py::cast<Array>(array);
-}
-
-/// Pointers to the rows of (rows, frames); numpy's own bounds checks refuse those of an empty array.
-template <typename Sample>
-std::vector<Sample*> row_pointers(Sample* first, const Array& array) {
-  std::vector<Sample*> rows;
-  for (py::ssize_t row = 0; row < array.shape(0); ++row) {
-    rows.push_back(first + row * (array.strides(0) / py::ssize_t{sizeof(float)}));
-  }
-  return rows;
-}
-
-/// The same array if the samples of each row lie side by side, else a copy.
-Array contiguous_rows(const Array& array) {
-  const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
-  if (aligned && array.strides(1) == py::ssize_t{sizeof(float)}) return array;
-  return py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(array);
-}
-
 py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sample_rate, double overlap,
                   unsigned shifts, std::uint32_t seed, const std::vector<std::size_t>& shift_offsets,
                   const std::optional<std::vector<std::string>>& stems, const std::string& two_stems,
                   const std::string& other_method, const std::string& residual_to, const std::string& priority,
                   const py::object& progress) {
   const ModelInfo& info = model->info();
-  const std::string wanted = "of shape (" + std::to_string(info.channels) + ", frames)";
-  Array mix = checked_mix(mix_argument, 2, wanted);
-  if (static_cast<std::size_t>(mix.shape(0)) != info.channels) {
-    throw py::value_error("mix must be " + wanted + ", not " + shape_text(mix));
-  }
+  const Array mix = checked_track(mix_argument, info);
   if (sample_rate != info.sample_rate) {
     throw py::value_error("the model works at " + std::to_string(info.sample_rate) + " Hz, not " +
                           std::to_string(sample_rate) + " Hz; resample the mix first");
-  }
-  if (other_method != "add" && other_method != "minus") {
-    throw py::value_error("other_method is '" + other_method + "'; choose 'add' or 'minus'");
   }
   const std::map<std::string, Priority> priorities{
       {"background", Priority::background}, {"normal", Priority::normal}, {"foreground", Priority::foreground}};
@@ -185,18 +115,9 @@ py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sa
   if (chosen_priority == priorities.end()) {
     throw py::value_error("priority is '" + priority + "'; choose 'background', 'normal' or 'foreground'");
   }
-  if (stems && stems->empty()) throw py::value_error("stems is an empty list; leave it out to get all stems");
-  mix = contiguous_rows(mix);
 
-  SeparatorOptions options;
-  options.overlap = overlap;
-  options.shifts = shifts;
-  options.seed = seed;
-  options.shift_offsets = shift_offsets;
-  options.stems = stems.value_or(std::vector<std::string>{});
-  options.two_stems = two_stems;
-  options.other_method = other_method == "add" ? OtherMethod::add : OtherMethod::minus;
-  options.residual_to = residual_to;
+  SeparatorOptions options =
+      separator_options(overlap, shifts, seed, shift_offsets, stems, two_stems, other_method, residual_to);
   options.priority = chosen_priority->second;
   Separator separator(model, options);
 
@@ -252,13 +173,6 @@ ModelOptions model_options(const std::string& provider, const std::optional<Prov
 }
 
 }  // namespace
-
-namespace pybind11::detail {
-template <>
-struct handle_type_name<MixArgument> {
-  static constexpr auto name = const_name("numpy.typing.NDArray[numpy.float32]");
-};
-}  // namespace pybind11::detail
 
 PYBIND11_MODULE(_core, module) {
   module.doc() = "The compiled part of demucs_native; use the package instead.";
@@ -350,4 +264,5 @@ Raises TypeError and ValueError for unusable arguments or samples that are not f
           "passed_over", [](const Model& self) { return self.passed_over(); },
           "What 'auto' tried before `provider`, and why it does not compute.")
       .def_property_readonly("onnxruntime_version", [](const Model& self) { return self.runtime_version(); });
+  register_lookahead(module);
 }

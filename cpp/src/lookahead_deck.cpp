@@ -206,12 +206,15 @@ std::optional<DeckJob> LookaheadDeck::next_final() const {
 }
 
 std::size_t LookaheadDeck::slack(const DeckJob& job) const {
-  if (job.kind == DeckJob::Kind::provisional) return route_.rank(job.index) * block_frames_;
-  if (job.kind != DeckJob::Kind::segment) return 0;
+  if (job.kind != DeckJob::Kind::provisional && job.kind != DeckJob::Kind::segment) return 0;
+  std::size_t first = job.index;
+  std::size_t end = job.index + window_frames_ / block_frames_;
+  if (job.kind == DeckJob::Kind::segment) {
+    first = first_block(job.index);
+    end = end_block(job.index);
+  }
   std::size_t rank = route_.size();
-  const Segment& segment = plan_.segments()[job.index];
-  const auto first = static_cast<std::size_t>(std::max<std::ptrdiff_t>(segment.start, 0)) / block_frames_;
-  for (std::size_t block = first; block < cache_.blocks() && clip(job.index, block).frames > 0; ++block) {
+  for (std::size_t block = first; block < std::min(end, cache_.blocks()); ++block) {
     if (!ready(block)) rank = std::min(rank, route_.rank(block));
   }
   return rank * block_frames_;
@@ -382,15 +385,24 @@ LookaheadDeck::Clip LookaheadDeck::clip(std::size_t segment, std::size_t block) 
   return {start, end > start ? static_cast<std::size_t>(end - start) : 0};
 }
 
+std::size_t LookaheadDeck::first_block(std::size_t segment) const {
+  return static_cast<std::size_t>(std::max<std::ptrdiff_t>(plan_.segments()[segment].start, 0)) / block_frames_;
+}
+
+std::size_t LookaheadDeck::end_block(std::size_t segment) const {
+  std::size_t end = first_block(segment);
+  while (end < cache_.blocks() && clip(segment, end).frames > 0) ++end;
+  return end;
+}
+
 void LookaheadDeck::compute_segment(const DeckJob& job, Workbench& bench, const CancelToken& cancel) {
   const Segment& segment = plan_.segments()[job.index];
   bench.window.rewind(level_, segment.window);
   bench.window.advance_to(segment.window, reader(cancel));
   bench.model->run(bench.window.data(), 1, bench.stems.data(), run_options(job, cancel));
 
-  const auto first = static_cast<std::size_t>(std::max<std::ptrdiff_t>(segment.start, 0)) / block_frames_;
-  std::size_t end = first;
-  while (end < cache_.blocks() && clip(job.index, end).frames > 0) ++end;
+  const std::size_t first = first_block(job.index);
+  const std::size_t end = end_block(job.index);
   const std::size_t playing = std::clamp(position_.playhead() / block_frames_, first, end);
   OverlapAdd sums(recipe_.outputs().size() * info_.channels, block_frames_);
   for (std::size_t block = playing; block < end; ++block) absorb(job.index, block, bench, sums, cancel);

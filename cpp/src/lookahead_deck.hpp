@@ -126,6 +126,9 @@ class LookaheadDeck {
                            const Workbench& bench);
   void fade_from_last_window(std::size_t block, OverlapAdd& sums);
 
+  // The blocks that a segment contributes to.
+  std::size_t first_block(std::size_t segment) const;
+  std::size_t end_block(std::size_t segment) const;
   Clip clip(std::size_t segment, std::size_t block) const;
   std::size_t block_start(std::size_t block) const { return block * block_frames_; }
   std::size_t frames_of(std::size_t block) const { return std::min(block_frames_, frames_ - block_start(block)); }

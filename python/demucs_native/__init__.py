@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demucs_native import _core, _runtime
-from demucs_native._core import Error, Model, __version__, providers
+from demucs_native._core import (
+    Error,
+    Lookahead,
+    LookaheadState,
+    LookaheadWorkers,
+    Model,
+    __version__,
+    providers,
+)
 from demucs_native._errors import FetchError
 
 if TYPE_CHECKING:
@@ -20,7 +28,19 @@ if TYPE_CHECKING:
 if (_library := _runtime.onnxruntime_library()) is not None:
     _core._set_default_library(_library)
 
-__all__ = ["Error", "FetchError", "Model", "__version__", "demo_model", "demo_model_file", "fetch", "providers"]
+__all__ = [
+    "Error",
+    "FetchError",
+    "Lookahead",
+    "LookaheadState",
+    "LookaheadWorkers",
+    "Model",
+    "__version__",
+    "demo_model",
+    "demo_model_file",
+    "fetch",
+    "providers",
+]
 
 
 def __getattr__(name: str) -> object:

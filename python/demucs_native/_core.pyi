@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['Error', 'Model', 'providers']
+__all__: list[str] = ['Error', 'Lookahead', 'LookaheadState', 'LookaheadWorkers', 'Model', 'providers']
 class Error(RuntimeError):
     """
     What the library raises by itself, besides ValueError and TypeError for unusable arguments.
@@ -104,6 +104,143 @@ class Model:
     @property
     def weights_sha256(self) -> str:
         ...
+class LookaheadWorkers:
+    """
+    The threads that separate for any number of decks, which share them and so one thread budget.
+    """
+    def __init__(self, model: Model, *, workers: typing.SupportsInt | typing.SupportsIndex = 1, provisional: Model | None = None, warm: bool = True, preempt: bool = True, low_priority: bool = False) -> None:
+        """
+        workers: threads, at most the `runs` that the models were loaded with.
+        provisional: the same weights with a shorter window (demucs-export --segment), for stems sooner.
+        warm: run both models once on silence when there is nothing else to do.
+        preempt: interrupt a run that can wait for a deck that would run dry before its end.
+        low_priority: the workers compute only what other threads leave.
+        
+        Raises ValueError for models or numbers that do not fit.
+        """
+    def close(self) -> None:
+        """
+        Lets go of the threads; they end with the last deck.
+        """
+    @property
+    def preempted(self) -> int:
+        """
+        Runs interrupted so far.
+        """
+    @property
+    def warm(self) -> bool:
+        """
+        Whether the models have been run once.
+        """
+class LookaheadState:
+    """
+    What a deck is doing.
+    """
+    @property
+    def cached_bytes(self) -> int:
+        ...
+    @property
+    def error(self) -> str | None:
+        """
+        Why it failed, e.g. 'bad_audio'; None: it has not.
+        """
+    @property
+    def final_frames(self) -> int:
+        """
+        The same, final ones only.
+        """
+    @property
+    def fraction(self) -> float:
+        """
+        Of the track that is final, 0 to 1.
+        """
+    @property
+    def message(self) -> str:
+        """
+        One sentence on it, or empty.
+        """
+    @property
+    def provisional(self) -> int:
+        """
+        Provisional windows computed so far.
+        """
+    @property
+    def ready_frames(self) -> int:
+        """
+        That can be read from the playhead on.
+        """
+    @property
+    def segments(self) -> int:
+        """
+        Segments computed so far.
+        """
+    @property
+    def spilled_bytes(self) -> int:
+        ...
+    @property
+    def stage(self) -> str:
+        """
+        'measuring', 'separating', 'done' (all that fits the cache is final) or 'failed'.
+        """
+class Lookahead:
+    """
+    A deck: the stems of a loaded track, separated around the playhead first and then everywhere.
+    """
+    def __enter__(self) -> Lookahead:
+        ...
+    def __exit__(self, type: typing.Any, value: typing.Any, traceback: typing.Any) -> None:
+        ...
+    def __init__(self, workers: LookaheadWorkers, track: numpy.typing.NDArray[numpy.float32] | collections.abc.Callable[[int, int], numpy.typing.NDArray[numpy.float32]], *, frames: typing.SupportsInt | typing.SupportsIndex | None = None, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, shift_offsets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, cache_mb: typing.SupportsInt | typing.SupportsIndex = 512, storage: str = 'exact', spill_folder: os.PathLike | str | bytes | None = None, crossfade_frames: typing.SupportsInt | typing.SupportsIndex = 882) -> None:
+        """
+        track: float32 array (channels, frames) at the model's sample rate, which must not change; or a function that
+            is given (first, frames) in any order and returns those frames, with the track's length in `frames`.
+        overlap, shifts, seed, shift_offsets, stems, two_stems, other_method, residual_to: as of Model.separate.
+        cache_mb: MiB for stems in memory; what the playhead would reach last is dropped first.
+        storage: "exact" (float32) or "compact" (16 bits: half the memory).
+        spill_folder: where to keep what does not fit, in a file that vanishes with the deck.
+        crossfade_frames: over which `read` goes from provisional to final stems.
+        
+        Returns at once. Raises TypeError and ValueError for unusable arguments.
+        """
+    def close(self) -> None:
+        """
+        Interrupts what runs for the deck; the track is not read afterwards.
+        """
+    def read(self, frame: typing.SupportsInt | typing.SupportsIndex, frames: typing.SupportsInt | typing.SupportsIndex) -> tuple[dict[str, numpy.typing.NDArray[numpy.float32]], str]:
+        """
+        The stems from a frame on, as far as they are there without a gap: a dict from stem name to a float32 array
+        (channels, at most `frames`), and "none", "provisional" or "final". From one thread at a time.
+        """
+    def set_cues(self, frames: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        """
+        Where the playhead may jump to. Raises ValueError for a frame beyond the end.
+        """
+    def set_loop(self, first: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        The playhead will go back to `first` at `end`; end <= first: no loop.
+        """
+    def set_playhead(self, frame: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        Where the track plays. Beyond the end counts as the last frame.
+        """
+    def state(self) -> LookaheadState:
+        """
+        What the deck is doing.
+        """
+    def wait(self, timeout: typing.SupportsFloat | typing.SupportsIndex | None = None) -> bool:
+        """
+        Waits until the deck is done; False after `timeout` seconds. Raises Error or ValueError if it fails.
+        """
+    @property
+    def frames(self) -> int:
+        """
+        The track's length.
+        """
+    @property
+    def stems(self) -> list[str]:
+        """
+        Names, in order.
+        """
 def _set_default_library(path: os.PathLike | str | bytes) -> None:
     ...
 def providers() -> list[str]:

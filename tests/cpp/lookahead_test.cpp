@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "demucs_ort/error.hpp"
+#include "lookahead_deck.hpp"
 
 using namespace demucs_ort;
 using namespace std::chrono_literals;
@@ -311,6 +312,24 @@ TEST(Lookahead, ProvisionalStemsComeFirstAndGiveWayToFinalOnes) {
   wait_until_done(deck);
   EXPECT_GT(deck.state().provisional, 0U);
   expect_whole_track(deck, track.separate(model));
+}
+
+TEST(Lookahead, AProvisionalRunStaysUrgentWhileThePlayheadMovesThroughItsWindow) {
+  std::mutex lock;
+  Track track(20 * stride);
+  const ModelInfo window = load("short.onnx")->info();
+  LookaheadDeck deck(lock, load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {});
+  deck.position().set_playhead(5000);
+  const auto job = deck.next(segment);
+  ASSERT_TRUE(job && job->kind == DeckJob::Kind::provisional);
+  deck.begin(*job);
+  deck.position().set_playhead(5200);
+  const auto other = deck.next(segment);
+  ASSERT_TRUE(other && other->kind == DeckJob::Kind::measure);
+  EXPECT_EQ(deck.slack(*job), 0U) << "the playhead is inside the window that is being computed";
+  deck.position().set_playhead(10000);
+  deck.next(segment);
+  EXPECT_GT(deck.slack(*job), 5000U) << "the playhead has jumped out of it";
 }
 
 TEST(Lookahead, AUrgentDeckInterruptsARunThatCanWait) {

@@ -169,6 +169,9 @@ def test_examples(static_prefix: Path, small_export: Report, tmp_path: Path) -> 
     for program in ("separate", "separate_c"):
         said = run(folder / program, small_export.onnx)
         assert [line.split()[0] for line in said.splitlines()] == ["drums", "bass", "other", "vocals"]
+    said = run(folder / "deck", small_export.onnx)
+    assert re.search(r"after loading: +\d\.\d\d s without stems, then 0 blocks provisional, [1-9]\d* final", said), said
+    assert "100 % of the track is final" in said
     mix = music(100_000)
     (tmp_path / "mix.f32").write_bytes(mix.T.tobytes())
     said = run(folder / "separate_c", small_export.onnx, tmp_path / "mix.f32", tmp_path)

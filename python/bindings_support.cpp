@@ -1,0 +1,69 @@
+#include "bindings_support.hpp"
+
+using namespace demucs_ort;
+
+const char* status_name(Status status) {
+  switch (status) {
+    case Status::invalid_argument:
+      return "invalid_argument";
+    case Status::bad_model:
+      return "bad_model";
+    case Status::bad_audio:
+      return "bad_audio";
+    case Status::runtime_missing:
+      return "runtime_missing";
+    case Status::runtime_failed:
+      return "runtime_failed";
+    case Status::cancelled:
+      return "cancelled";
+  }
+  return "unknown";
+}
+
+std::string shape_text(const py::array& array) { return py::str(array.attr("shape")).cast<std::string>(); }
+
+Array checked_mix(const MixArgument& mix, py::ssize_t axes, const std::string& wanted) {
+  if (!py::isinstance<py::array>(mix)) throw py::type_error("mix must be a numpy array, " + wanted);
+  const auto array = py::cast<py::array>(mix);
+  if (!py::isinstance<Array>(mix)) {
+    throw py::type_error("mix must be a float32 array, not " + py::str(array.dtype()).cast<std::string>() +
+                         "; convert it with mix.astype(numpy.float32) and full scale 1.0");
+  }
+  if (array.ndim() != axes) throw py::value_error("mix must be " + wanted + ", not " + shape_text(array));
+  return py::cast<Array>(array);
+}
+
+Array contiguous_rows(const Array& array) {
+  const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+  if (aligned && array.strides(1) == py::ssize_t{sizeof(float)}) return array;
+  return py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(array);
+}
+
+Array checked_track(const MixArgument& mix, const ModelInfo& info) {
+  const std::string wanted = "of shape (" + std::to_string(info.channels) + ", frames)";
+  const Array array = checked_mix(mix, 2, wanted);
+  if (static_cast<std::size_t>(array.shape(0)) != info.channels) {
+    throw py::value_error("mix must be " + wanted + ", not " + shape_text(array));
+  }
+  return contiguous_rows(array);
+}
+
+SeparatorOptions separator_options(double overlap, unsigned shifts, std::uint32_t seed,
+                                   const std::vector<std::size_t>& shift_offsets,
+                                   const std::optional<std::vector<std::string>>& stems, const std::string& two_stems,
+                                   const std::string& other_method, const std::string& residual_to) {
+  if (other_method != "add" && other_method != "minus") {
+    throw py::value_error("other_method is '" + other_method + "'; choose 'add' or 'minus'");
+  }
+  if (stems && stems->empty()) throw py::value_error("stems is an empty list; leave it out to get all stems");
+  SeparatorOptions options;
+  options.overlap = overlap;
+  options.shifts = shifts;
+  options.seed = seed;
+  options.shift_offsets = shift_offsets;
+  options.stems = stems.value_or(std::vector<std::string>{});
+  options.two_stems = two_stems;
+  options.other_method = other_method == "add" ? OtherMethod::add : OtherMethod::minus;
+  options.residual_to = residual_to;
+  return options;
+}

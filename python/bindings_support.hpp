@@ -1,0 +1,62 @@
+#pragma once
+
+// What the files of the Python door share: checking and converting arguments.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "demucs_ort/demucs_ort.hpp"
+
+namespace py = pybind11;
+
+using Array = py::array_t<float>;
+
+/// An argument that is checked here, with a sentence of ours, and not by pybind11's overload resolution.
+class MixArgument : public py::object {
+  static bool accept(PyObject* any) { return any != nullptr; }
+  PYBIND11_OBJECT(MixArgument, py::object, accept)
+};
+
+const char* status_name(demucs_ort::Status status);
+
+std::string shape_text(const py::array& array);
+
+/// `mix` as a float32 array with so many axes, not copied.
+Array checked_mix(const MixArgument& mix, py::ssize_t axes, const std::string& wanted);
+
+/// The same array if the samples of each row lie side by side, else a copy.
+Array contiguous_rows(const Array& array);
+
+/// A track: `mix` as an array of one row for each of the model's channels, each contiguous.
+Array checked_track(const MixArgument& mix, const demucs_ort::ModelInfo& info);
+
+/// Pointers to the rows of (rows, frames); numpy's own bounds checks refuse those of an empty array.
+template <typename Sample>
+std::vector<Sample*> row_pointers(Sample* first, const Array& array) {
+  std::vector<Sample*> rows;
+  for (py::ssize_t row = 0; row < array.shape(0); ++row) {
+    rows.push_back(first + row * (array.strides(0) / py::ssize_t{sizeof(float)}));
+  }
+  return rows;
+}
+
+demucs_ort::SeparatorOptions separator_options(double overlap, unsigned shifts, std::uint32_t seed,
+                                               const std::vector<std::size_t>& shift_offsets,
+                                               const std::optional<std::vector<std::string>>& stems,
+                                               const std::string& two_stems, const std::string& other_method,
+                                               const std::string& residual_to);
+
+void register_lookahead(py::module_& module);
+
+namespace pybind11::detail {
+template <>
+struct handle_type_name<MixArgument> {
+  static constexpr auto name = const_name("numpy.typing.NDArray[numpy.float32]");
+};
+}  // namespace pybind11::detail
