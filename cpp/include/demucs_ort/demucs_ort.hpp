@@ -5,4 +5,5 @@
 #include "demucs_ort/lookahead.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "demucs_ort/stream.hpp"
 #include "demucs_ort/version.hpp"

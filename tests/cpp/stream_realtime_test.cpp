@@ -1,0 +1,113 @@
+// Streams on an audio thread that aborts on memory, locks and system calls.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "audio_thread_guard.hpp"
+#include "demucs_ort/stream.hpp"
+#include "stream_engine.hpp"
+#include "stream_fixture.hpp"
+
+using namespace demucs_ort;
+
+namespace {
+
+constexpr std::size_t block = 64;
+
+/// A short time for every day; DEMUCS_ORT_REALTIME_SECONDS asks for minutes.
+std::chrono::duration<double> test_time() {
+  const char* seconds = std::getenv("DEMUCS_ORT_REALTIME_SECONDS");
+  return std::chrono::duration<double>(seconds == nullptr ? 3.0 : std::stod(seconds));
+}
+
+ModelInfo fast_tiny_model() {
+  ModelInfo info = tiny_model();
+  info.sample_rate = 44100;
+  return info;
+}
+
+StreamOptions short_options(Underrun underrun) {
+  StreamOptions options;
+  options.hop = 0.008;
+  options.lookahead = 0.004;
+  options.crossfade = 0.002;
+  options.budget = 0.012;
+  options.underrun = underrun;
+  return options;
+}
+
+/// A model that is now faster and now slower than a hop, and sometimes much slower.
+Infer moody(unsigned seed) {
+  return [random = std::minstd_rand(seed)](const float* mix, float* stems) mutable {
+    const auto mood = static_cast<unsigned>(random() % 100);
+    std::this_thread::sleep_for(std::chrono::microseconds(mood < 5 ? 100000 : mood * 150));
+    wobbly(mix, stems);
+  };
+}
+
+/// Block after block at the pace of a sound card, with what a deck does in between.
+template <typename AnyStream>
+void play(std::vector<AnyStream*> streams, std::size_t& blocks, bool& all_finite) {
+  const Track mix = make_track(block);
+  std::vector<float> samples(4 * block);
+  const float* in[] = {mix[0].data(), mix[1].data()};
+  float* const first[] = {samples.data(), samples.data() + block};
+  float* const second[] = {samples.data() + 2 * block, samples.data() + 3 * block};
+  float* const* out[] = {first, second};
+  std::minstd_rand random(7);
+  const auto start = std::chrono::steady_clock::now();
+  auto next = start;
+  while (next - start < test_time()) {
+    {
+      const AudioThreadGuard guard;
+      for (AnyStream* stream : streams) {
+        if (random() % 200 == 0) stream->reset();
+        // Hosts change their mind on the size of a block.
+        const std::size_t frames = random() % 10 == 0 ? random() % block : block;
+        stream->process(in, out, frames);
+        for (const float sample : samples) all_finite = all_finite && std::isfinite(sample);
+        blocks += stream->underruns() < UINT64_MAX;
+      }
+    }
+    next += std::chrono::microseconds(1451);  // 64 frames
+    std::this_thread::sleep_until(next);
+  }
+}
+
+}  // namespace
+
+TEST(StreamRealtime, AudioThreadOnlyComputes) {
+  std::vector<std::unique_ptr<StreamEngine>> engines;
+  std::vector<StreamEngine*> streams;
+  for (unsigned deck = 0; deck < 4; ++deck) {
+    engines.push_back(std::make_unique<StreamEngine>(fast_tiny_model(),
+                                                     short_options(deck % 2 == 0 ? Underrun::mix : Underrun::silence),
+                                                     Recipe(fast_tiny_model(), {}), moody(deck + 1)));
+    streams.push_back(engines.back().get());
+  }
+  std::size_t blocks = 0;
+  bool all_finite = true;
+  std::thread([&] { play(streams, blocks, all_finite); }).join();
+  EXPECT_GT(blocks, static_cast<std::size_t>(4 * 400 * test_time().count()));
+  EXPECT_TRUE(all_finite);
+  for (const auto& engine : engines) EXPECT_GT(engine->underruns(), 0U) << "the model was never late";
+}
+
+TEST(StreamRealtime, AudioThreadOnlyComputesWithAModel) {
+  const auto model = Model::load(std::filesystem::path(TEST_MODELS) / "gains.onnx");
+  Stream stream(model, short_options(Underrun::mix));
+  std::size_t blocks = 0;
+  bool all_finite = true;
+  std::thread([&] { play(std::vector<Stream*>{&stream}, blocks, all_finite); }).join();
+  EXPECT_GT(blocks, static_cast<std::size_t>(400 * test_time().count()));
+  EXPECT_TRUE(all_finite);
+  EXPECT_EQ(stream.failure(), "");
+}
