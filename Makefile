@@ -6,16 +6,17 @@ FIND_ONNXRUNTIME := from demucs_native._runtime import onnxruntime_library as fi
 CLI := build/release/demucs_ort_cli
 DEMO_MODEL := build/demo_model/htdemucs_demo.onnx
 WHEEL_STAMP := build/wheel.stamp
-CPP_SOURCES := $(wildcard cpp/*/*.[ch]pp cpp/include/demucs_ort/*.h cpp/include/demucs_ort/*.hpp tests/cpp/*.c* examples/*.c*) $(wildcard python/*.[ch]pp)
+CPP_SOURCES := $(wildcard cpp/*/*.[ch]pp cpp/include/demucs_ort/*.h cpp/include/demucs_ort/*.hpp tests/cpp/*.c* tests/fuzz/*.[ch]pp examples/*.c* python/*.[ch]pp)
 WHEEL_SOURCES := $(CPP_SOURCES) CMakeLists.txt python/CMakeLists.txt cmake/Findonnxruntime.cmake pyproject.toml \
                  $(wildcard python/demucs_native/*.py* python/demucs_native/*.json */demucs_*/*.py) $(DEMO_MODEL)
 
-.PHONY: help setup build demo test sanitize lint format stubs clean
+.PHONY: help setup build demo test sanitize fuzz lint format stubs clean
 help:
 	@echo "make demo     separate a song, say where the stems are, how good, how fast (SONG=file MODEL=file.onnx: yours)"
 	@echo "make test     set up, build, check style and types, run the C++ and the Python tests"
 	@echo "make build    set up and build $(CLI), the library, and demucs_native and demucs-export in .venv"
 	@echo "make sanitize build and run the C++ tests with AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer"
+	@echo "make fuzz     feed mutated inputs to every fuzz target (SECONDS=600 each); needs clang"
 	@echo "make lint     only the style and type checks"
 	@echo "make format   lay out the C++ and Python code"
 	@echo "make stubs    regenerate python/demucs_native/_core.pyi"
@@ -74,6 +75,11 @@ test: build build/openvino/ready build/oldest_onnxruntime/ready
 sanitize: $(WHEEL_STAMP)
 	@$(VENV)/python scripts/check_library.py asan
 	@$(VENV)/python scripts/check_library.py tsan
+
+SECONDS ?= 600
+fuzz: $(WHEEL_STAMP)
+	@PYTHON=$(PYTHON) scripts/install_system_packages.sh clang
+	@$(VENV)/python scripts/run_fuzzers.py --seconds $(SECONDS)
 
 lint: setup
 	@$(VENV)/python scripts/run_tests.py --only lint

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
@@ -114,13 +115,14 @@ class Deck : public Closable {
     }
     const LookaheadWorkers& pool = workers.get();
     const py::gil_scoped_release release;
-    deck_.emplace(pool, std::move(read), *frames, options);
+    deck_ = std::make_shared<Lookahead>(pool, std::move(read), *frames, options);
   }
   ~Deck() { close(); }
 
   void close() override {
+    auto closing = std::move(deck_);
     const py::gil_scoped_release release;
-    deck_.reset();
+    closing.reset();
   }
 
   Lookahead& get() {
@@ -136,11 +138,18 @@ class Deck : public Closable {
     return py::make_tuple(stems.dict(got.frames), quality_name(got.quality));
   }
 
+  LookaheadState state() {
+    get();
+    const std::shared_ptr<const Lookahead> deck = deck_;  // another thread may close this meanwhile
+    const py::gil_scoped_release release;
+    return deck->state();
+  }
+
   /// Whether it is done in time.
   bool wait(std::optional<double> timeout) {
     const auto begin = std::chrono::steady_clock::now();
     for (;;) {
-      const LookaheadState state = get().state();
+      const LookaheadState state = this->state();
       if (state.error) throw Error(*state.error, state.message);
       if (state.stage == LookaheadStage::done) return true;
       const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - begin;
@@ -156,7 +165,7 @@ class Deck : public Closable {
  private:
   ModelInfo info_;
   Array samples_;
-  std::optional<Lookahead> deck_;
+  std::shared_ptr<Lookahead> deck_;
 };
 
 }  // namespace
@@ -280,8 +289,7 @@ Returns at once. Raises TypeError and ValueError for unusable arguments.)")
           py::arg("frame"), py::arg("frames"),
           R"(The stems from a frame on, as far as they are there without a gap: a dict from stem name to a float32 array
 (channels, at most `frames`), and "none", "provisional" or "final". From one thread at a time.)")
-      .def(
-          "state", [](Deck& self) { return self.get().state(); }, "What the deck is doing.")
+      .def("state", &Deck::state, "What the deck is doing.")
       .def("wait", &Deck::wait, py::arg("timeout") = py::none(),
            "Waits until the deck is done; False after `timeout` seconds. Raises Error or ValueError if it fails.")
       .def("close", &Deck::close, "Interrupts what runs for the deck; the track is not read afterwards.")

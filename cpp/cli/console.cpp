@@ -30,9 +30,10 @@ std::string minutes(double seconds) {
 
 }  // namespace
 
-Console::Console(bool quiet) : quiet_(quiet), terminal_(error_is_terminal()) {}
+Console::Console(bool quiet) : quiet_(quiet), terminal_(error_is_terminal()), start_(Clock::now()) {}
 
 void Console::print(const std::string& line) {
+  const std::lock_guard lock(mutex_);
   // "\033[K" clears what a longer progress bar left of the line.
   if (bar_shown_) std::cerr << "\r\033[K";
   bar_shown_ = false;
@@ -47,26 +48,58 @@ void Console::warn(const std::string& line) { say("warning: " + line); }
 
 void Console::error(const std::string& line) { print("demucs_ort_cli: " + line); }
 
-void Console::begin(const std::string& track) {
-  track_ = track;
-  tenths_ = 0;
+void Console::expect(std::size_t tracks) {
+  const std::lock_guard lock(mutex_);
+  expected_ = tracks;
   start_ = Clock::now();
 }
 
-void Console::progress(double fraction) {
+std::size_t Console::begin(const std::string& track) {
+  const std::lock_guard lock(mutex_);
+  running_[++begun_] = {track, 0};
+  return begun_;
+}
+
+void Console::end(std::size_t track) {
+  const std::lock_guard lock(mutex_);
+  running_.erase(track);
+  ++ended_;
+}
+
+void Console::progress(std::size_t track, double fraction) {
   if (quiet_) return;
-  if (!terminal_) {
+  std::string line;
+  {
+    const std::lock_guard lock(mutex_);
+    Running& running = running_[track];
+    const int before = static_cast<int>(running.fraction * 10 + 1e-9);
     const int tenths = static_cast<int>(fraction * 10 + 1e-9);
-    if (tenths > tenths_) print(track_ + ": " + std::to_string(tenths * 10) + " %");
-    tenths_ = tenths;
-    return;
+    running.fraction = fraction;
+    if (terminal_) {
+      draw_bar(track);
+    } else if (tenths > before) {
+      if (expected_ > 1) line = "[" + std::to_string(track) + "/" + std::to_string(expected_) + "] ";
+      line += running.name + ": " + std::to_string(tenths * 10) + " %";
+    }
   }
+  if (!line.empty()) print(line);
+}
+
+void Console::draw_bar(std::size_t track) {
+  double done = static_cast<double>(ended_);
+  for (const auto& [number, running] : running_) done += running.fraction;
+  const double fraction = done / static_cast<double>(expected_);
   constexpr int width = 30;
   const auto filled = static_cast<std::size_t>(std::lround(fraction * width));
   const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
   std::string line = "[" + std::string(filled, '#') + std::string(width - filled, '.') + "] " +
                      std::to_string(static_cast<int>(fraction * 100)) + " %";
   if (fraction > 0 && fraction < 1) line += ", " + minutes(elapsed * (1 - fraction) / fraction) + " left";
+  if (expected_ > 1) {
+    const Running& running = running_[track];
+    line += ", " + std::to_string(track) + "/" + std::to_string(expected_) + " " +
+            std::to_string(static_cast<int>(running.fraction * 100)) + " % " + running.name;
+  }
   std::cerr << "\r\033[K" << line << std::flush;
   bar_shown_ = true;
 }

@@ -7,6 +7,7 @@
 #include "demo_model.hpp"
 #include "demucs_ort/version.hpp"
 #include "failure.hpp"
+#include "library.hpp"
 
 namespace {
 
@@ -59,6 +60,16 @@ void add_file_options(CLI::App& app, Options& options, FileRequest& request) {
       ->needs(from_stems);
 }
 
+/// Which tracks are separated, and how many at a time.
+void add_library_options(CLI::App& app, Options& options) {
+  app.add_flag("-r,--recursive", options.recursive, "Take the audio files of subfolders, too");
+  app.add_flag("--force", options.force, "Of several tracks, also separate those that are done already");
+  constexpr unsigned most_jobs = 64;
+  app.add_option("--jobs", options.jobs, "Tracks at a time; they share --threads, and each takes the memory of one")
+      ->check(CLI::Range(1U, most_jobs))
+      ->capture_default_str();
+}
+
 /// The paths of a command line that packs stems.
 void take_stems(Options& options, FileRequest& request, std::vector<std::filesystem::path> paths) {
   auto& format = request.encoding.format;
@@ -89,7 +100,9 @@ std::optional<Options> parse_options(int argc, char** argv) {
       "and cover pictures are carried over.");
 
   std::vector<std::filesystem::path> paths;
-  app.add_option("paths", paths, "Audio files (anything FFmpeg decodes), then the output folder")
+  app.add_option("paths", paths,
+                 "Audio files (anything FFmpeg decodes), folders, .m3u or .m3u8 playlists or patterns such as '*.mp3'; "
+                 "then the output folder")
       ->option_text("INPUT... OUTDIR");
   app.add_option("-m,--model", options.model,
                  "The model: an .onnx or .ort file, or the .json file of a bag (default: the demo model)")
@@ -116,7 +129,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   app.add_option("--shifts", separation.shifts, "Average this many randomly shifted passes (slower, a little better)")
       ->capture_default_str();
   app.add_option("--seed", separation.seed, "Seed of the random shifts")->capture_default_str();
-  app.add_option("--threads", options.model_options.threads, "Threads for the model; 0: one per core")
+  app.add_option("--threads", options.model_options.threads,
+                 "Threads for the model, of all jobs together; 0: one per core")
       ->capture_default_str();
   app.add_option("--provider", options.model_options.provider, "What computes: auto, or one of --list-providers")
       ->capture_default_str();
@@ -126,6 +140,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
   app.add_flag("--list-providers", options.list_providers, "Print the providers of this ONNX Runtime, and stop");
   FileRequest request;
   add_file_options(app, options, request);
+  add_library_options(app, options);
   app.add_option("--json", options.json, "Write timings, memory use and model facts to FILE")->option_text("FILE");
   app.add_option("--info", options.info, "Print what a model file says of itself, and stop")->option_text("MODEL");
   app.add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
@@ -152,6 +167,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
   options.output_folder = paths.back();
   paths.pop_back();
   options.inputs = std::move(paths);
-  options.files = make_file_settings(request, options.inputs.size() > 1);
+  options.library = is_library(options.inputs);
+  options.files = make_file_settings(request, options.library);
   return options;
 }

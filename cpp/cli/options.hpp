@@ -19,6 +19,10 @@ struct Options {
   demucs_ort::ModelOptions model_options;
   demucs_ort::SeparatorOptions separation;
   FileSettings files;
+  bool library = false;       ///< several tracks: what is done is skipped, what fails ends in a table
+  bool recursive = false;     ///< folders with their subfolders
+  bool force = false;         ///< separate what is done already
+  unsigned jobs = 1;          ///< tracks at a time
   bool from_stems = false;    ///< pack `inputs` into `output_file`, and separate nothing
   std::filesystem::path mix;  ///< for from_stems; empty: the sum of the stems
   std::filesystem::path output_file;

@@ -1,12 +1,9 @@
 #include "report.hpp"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "demucs_ort/version.hpp"
-#include "failure.hpp"
+#include "json_file.hpp"
 #include "peak_memory.hpp"
 
 using nlohmann::ordered_json;
@@ -35,6 +32,8 @@ ordered_json track_json(const TrackResult& track) {
   }
   json["stems"] = ordered_json::array();
   for (const auto& stem : track.files) json["stems"].push_back(stem.string());
+  json["skipped"] = track.skipped;
+  if (track.skipped) return json;
   json["frames"] = track.frames;
   json["sample_rate"] = track.sample_rate;
   json["audio_seconds"] = track.audio_seconds;
@@ -66,6 +65,7 @@ void write_json(const RunReport& report, const demucs_ort::Model& model, const O
                     {"provider", model.provider()},
                     {"passed_over", model.passed_over()},
                     {"threads", options.model_options.threads},
+                    {"jobs", options.jobs},
                     {"overlap", options.separation.overlap},
                     {"shifts", options.separation.shifts},
                     {"seed", options.separation.seed},
@@ -76,18 +76,5 @@ void write_json(const RunReport& report, const demucs_ort::Model& model, const O
                     {"tracks", ordered_json::array()}};
   for (const auto& track : report.tracks) json["tracks"].push_back(track_json(track));
 
-  auto aside = options.json;
-  aside += ".part";
-  // File names need not be UTF-8; JSON must be.
-  const std::string text = json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
-  std::ofstream file(aside, std::ios::binary);
-  file << text << '\n';
-  file.close();
-  std::error_code error;
-  if (file) std::filesystem::rename(aside, options.json, error);
-  if (!file || error) {
-    const std::string why = error ? error.message() : std::strerror(errno);
-    std::filesystem::remove(aside, error);
-    throw Failure(exit_output, "cannot write '" + options.json.string() + "': " + why);
-  }
+  write_json_file(options.json, json);
 }

@@ -44,6 +44,7 @@ struct TrackResult {
   double audio_seconds = 0;
   double run_seconds = 0;             ///< decoding, separating and writing
   std::vector<std::string> warnings;  ///< what a person should know, a sentence each
+  bool skipped = false;               ///< it was done earlier
   std::string error;                  ///< one sentence; empty if all went well
   int exit_code = 0;
 };

@@ -44,16 +44,12 @@ void MixWindow::fill(std::size_t at, std::size_t count, const Read& read) {
   const auto track_end = static_cast<std::ptrdiff_t>(level_.frames());
   const std::ptrdiff_t from = std::clamp<std::ptrdiff_t>(first, 0, track_end);
   const std::ptrdiff_t to = std::clamp<std::ptrdiff_t>(first + static_cast<std::ptrdiff_t>(count), 0, track_end);
-  const auto before =
-      static_cast<std::size_t>(std::min<std::ptrdiff_t>(from - first, static_cast<std::ptrdiff_t>(count)));
-  const auto wanted = static_cast<std::size_t>(to - from);
+  for (float* channel : channels_) std::fill(channel + at, channel + at + count, 0.0F);
+  if (from == to) return;
 
+  const auto wanted = static_cast<std::size_t>(to - from);
   std::vector<float*> targets;
-  for (float* channel : channels_) {
-    std::fill(channel + at, channel + at + count, 0.0F);
-    targets.push_back(channel + at + before);
-  }
-  if (wanted == 0) return;
+  for (float* channel : channels_) targets.push_back(channel + at + (from - first));
   if (read(static_cast<std::size_t>(from), wanted, targets.data()) != wanted) {
     throw Error(Status::bad_audio, "the track became shorter while it was being separated");
   }

@@ -8,7 +8,9 @@
 #include <cmath>
 #include <cstdio>
 #include <mutex>
+#include <new>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -135,6 +137,14 @@ ModelInfo inspect(const Ort::Session& session) {
   return read_contract(inputs, outputs, metadata_of(session));
 }
 
+/// ONNX Runtime has no code for missing memory, only words; callers get the exception that they expect.
+void throw_if_out_of_memory(const Ort::Exception& failure) {
+  const std::string_view what = failure.what();
+  for (const char* words : {"bad_alloc", "Failed to allocate memory"}) {
+    if (what.find(words) != std::string_view::npos) throw std::bad_alloc();
+  }
+}
+
 /// Why no session came about: the file, or what should compute it.
 Error load_error(const Ort::Exception& failure, const std::string& provider, const std::string& what) {
   const auto code = failure.GetOrtErrorCode();
@@ -176,7 +186,10 @@ ModelSession::Impl::Impl(const ModelOptions& options, const std::string& what, b
       load(candidate, options, among_others, open);
       return;
     } catch (const Ort::Exception& failure) {
-      if (candidate == candidates.back()) throw load_error(failure, candidate, what);
+      if (candidate == candidates.back()) {
+        throw_if_out_of_memory(failure);
+        throw load_error(failure, candidate, what);
+      }
       passed_over.push_back(candidate + ": " + failure.what());
     } catch (const Error& failure) {
       if (candidate == candidates.back()) throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
@@ -246,6 +259,7 @@ void ModelSession::Impl::run(const float* mix, std::size_t batch, float* stems, 
     session.Run(run_options, &input_name, &input, 1, &output_name, &output, 1);
   } catch (const Ort::Exception& failure) {
     throw_if_cancelled(cancel);
+    throw_if_out_of_memory(failure);
     throw Error(Status::runtime_failed, std::string("ONNX Runtime failed to run the model: ") + failure.what());
   }
 }

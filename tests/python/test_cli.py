@@ -99,7 +99,7 @@ def test_several_inputs_get_a_folder_each_and_a_bad_one_does_not_stop_the_rest(
     last = write_wav(tmp_path / "Žluťoučký kůň 音楽.wav", music(4000))
     report = tmp_path / "report.json"
     done = cli("-m", gains_model, "--json", report, first, bad, last, tmp_path / "out")
-    assert done.returncode == 4
+    assert done.returncode == 7
     assert "notes.txt" in done.stderr
     assert soundfile.info(tmp_path / "out/Erster Gang/drums.wav").frames == 3000
     assert soundfile.info(tmp_path / "out/Žluťoučký kůň 音楽/bass.wav").frames == 4000

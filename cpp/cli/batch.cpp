@@ -1,0 +1,182 @@
+#include "batch.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "failure.hpp"
+#include "guarded.hpp"
+#include "record.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// No file may take the place of an input or of another track's file.
+void protect_files(const std::vector<Track>& tracks, const FileSettings& settings,
+                   const std::vector<std::string>& stems) {
+  std::set<fs::path> inputs, outputs;
+  for (const auto& track : tracks) inputs.insert(fs::weakly_canonical(track.job.input));
+  for (const auto& track : tracks) {
+    if (!track.problem.empty()) continue;
+    for (const auto& file : output_files(stems, track.job, settings)) {
+      const fs::path place = fs::weakly_canonical(file);
+      if (inputs.count(place) > 0) {
+        throw Failure(exit_usage, "the stem '" + file.string() +
+                                      "' would overwrite an input of that name; choose another output folder");
+      }
+      if (!outputs.insert(place).second) {
+        throw Failure(exit_usage,
+                      "two inputs would both be written to '" + file.string() + "'; separate them in two runs");
+      }
+    }
+  }
+}
+
+class Batch {
+ public:
+  Batch(const Options& options, const std::vector<Track>& tracks, std::shared_ptr<const demucs_ort::Model> model,
+        demucs_ort::Separator& separator, const Interrupt& interrupt, Console& console)
+      : options_(options),
+        tracks_(tracks),
+        model_(std::move(model)),
+        interrupt_(interrupt),
+        console_(console),
+        first_(separator),
+        results_(tracks.size()) {
+    protect_files(tracks, options.files, first_.stems());
+  }
+
+  std::vector<TrackResult> run() {
+    find_what_is_done();
+    console_.expect(to_do_.size());
+    std::vector<std::thread> workers;
+    for (std::size_t i = 1; i < std::min<std::size_t>(options_.jobs, to_do_.size()); ++i) {
+      workers.emplace_back([this] {
+        std::string sentence;
+        const int failed = guarded(interrupt_, sentence, [&] {
+          demucs_ort::Separator separator(model_, options_.separation);
+          work(separator);
+        });
+        if (failed != exit_ok) console_.error("a job could not start: " + sentence);  // the others do its tracks
+      });
+    }
+    work(first_);
+    for (auto& worker : workers) worker.join();
+    return results_;
+  }
+
+  int exit_code() const {
+    if (interrupt_.signal() != 0 && !all_tried()) return 128 + interrupt_.signal();
+    const auto failed = [](const TrackResult& result) { return result.exit_code != exit_ok; };
+    const auto first = std::find_if(results_.begin(), results_.end(), failed);
+    if (first == results_.end()) return exit_ok;
+    return std::all_of(results_.begin(), results_.end(), failed) ? first->exit_code : exit_some_tracks;
+  }
+
+  /// For people who come back after hours.
+  void show_failures() const {
+    if (results_.size() < 2) return;
+    std::vector<const TrackResult*> failures;
+    for (const auto& result : results_) {
+      if (result.exit_code > exit_ok && result.exit_code < 128) failures.push_back(&result);
+    }
+    if (failures.empty()) return;
+    console_.error(std::to_string(failures.size()) + " of " + std::to_string(results_.size()) + " tracks failed:");
+    for (const auto* failure : failures) {
+      console_.error("  " + std::to_string(failure->exit_code) + "  " + failure->input.string() + "  " +
+                     failure->error);
+    }
+  }
+
+ private:
+  Record record_of(const TrackJob& job) const {
+    return {job, output_files(first_.stems(), job, options_.files), *model_, options_.separation, options_.files};
+  }
+
+  void find_what_is_done() {
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+      results_[i].input = tracks_[i].job.input;
+      const bool may_skip = options_.library && !options_.force && tracks_[i].problem.empty();
+      results_[i].skipped = may_skip && record_of(tracks_[i].job).is_done();
+      if (results_[i].skipped) {
+        results_[i].files = output_files(first_.stems(), tracks_[i].job, options_.files);
+      } else {
+        results_[i].exit_code = not_tried;
+        to_do_.push_back(i);
+      }
+    }
+    if (const std::size_t done = tracks_.size() - to_do_.size(); done > 0) {
+      console_.say(std::to_string(done) + " of " + std::to_string(tracks_.size()) +
+                   " tracks are done already; --force separates them again");
+    }
+  }
+
+  /// Takes track after track until none is left. Several threads do this, each with a separator of its own.
+  void work(demucs_ort::Separator& separator) {
+    while (interrupt_.signal() == 0) {
+      const std::size_t at = next_++;
+      if (at >= to_do_.size()) return;
+      separate(separator, to_do_[at]);
+    }
+  }
+
+  void separate(demucs_ort::Separator& separator, std::size_t index) {
+    const Track& track = tracks_[index];
+    TrackResult result;
+    std::string error;
+    const std::size_t id = console_.begin(track.job.input.filename().string());
+    const int code = guarded(interrupt_, error, [&] {
+      if (!track.problem.empty()) throw Failure(exit_input, track.problem);
+      result = separate_track(
+          separator, track.job, options_.files, [&](double fraction) { console_.progress(id, fraction); },
+          interrupt_.token());
+      if (options_.library) record_of(track.job).save();
+    });
+    console_.end(id);
+    result.input = track.job.input;
+    result.error = error;
+    result.exit_code = code;
+    results_[index] = result;
+    for (const auto& warning : result.warnings) console_.warn(warning);
+    if (code != exit_ok) {
+      console_.error(results_.size() > 1 ? "'" + track.job.input.string() + "': " + error : error);
+    } else {
+      console_.say("'" + result.files.front().parent_path().string() + "': " + std::to_string(result.files.size()) +
+                   (result.files.size() == 1 ? " file of " : " files of ") + std::to_string(result.frames) + " frames");
+    }
+  }
+
+  bool all_tried() const {
+    return std::none_of(results_.begin(), results_.end(), [](const TrackResult& result) {
+      return result.exit_code == not_tried || result.exit_code >= 128;
+    });
+  }
+
+  static constexpr int not_tried = -1;
+
+  const Options& options_;
+  const std::vector<Track>& tracks_;
+  std::shared_ptr<const demucs_ort::Model> model_;
+  const Interrupt& interrupt_;
+  Console& console_;
+  demucs_ort::Separator& first_;
+  std::vector<TrackResult> results_;  // of each track; jobs write to different ones
+  std::vector<std::size_t> to_do_;
+  std::atomic<std::size_t> next_{0};
+};
+
+}  // namespace
+
+int separate_all(const Options& options, const std::vector<Track>& tracks,
+                 const std::shared_ptr<const demucs_ort::Model>& model, demucs_ort::Separator& separator,
+                 const Interrupt& interrupt, Console& console, RunReport& report) {
+  Batch batch(options, tracks, model, separator, interrupt, console);
+  for (auto& result : batch.run()) {
+    if (result.exit_code >= 0) report.tracks.push_back(std::move(result));
+  }
+  batch.show_failures();
+  return batch.exit_code();
+}

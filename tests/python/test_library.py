@@ -1,0 +1,284 @@
+"""Many tracks in one run: what is taken, what is skipped, what fails, what an interruption leaves."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+import soundfile
+from support import Cli, music, write_wav
+
+
+def song(path: Path, frames: int = 2000) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_wav(path, music(frames))
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """Three songs in two albums and one beside them, among files that are none."""
+    folder = tmp_path / "music"
+    for name in ("A/one/1 first.wav", "A/one/2 second.wav", "B/1 first.wav", "single.WAV"):
+        song(folder / name)
+    song(folder / "A/.hidden.wav")
+    song(folder / ".trash/old.wav")
+    (folder / "A/one/cover.jpg").write_bytes(b"no music")
+    (folder / "B/mix.stem.mp4").write_bytes(b"made by this program")
+    return folder
+
+
+def tracks_in(out: Path) -> list[str]:
+    return sorted(str(file.parent.relative_to(out)) for file in out.rglob("drums.wav"))
+
+
+ALL = ["A/one/1 first", "A/one/2 second", "B/1 first", "single"]
+
+
+def test_folders(cli: Cli, gains_model: Path, library: Path, tmp_path: Path) -> None:
+    done = cli("-m", gains_model, "--recursive", library, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert tracks_in(tmp_path / "out") == ALL
+    assert "[4/4]" in done.stderr
+    done = cli("-m", gains_model, library, tmp_path / "flat")
+    assert done.returncode == 0
+    assert tracks_in(tmp_path / "flat") == ["single"]
+    done = cli("-m", gains_model, library / "A", tmp_path / "none")
+    assert done.returncode == 4
+    assert "--recursive looks into its subfolders" in done.stderr
+
+
+def test_an_output_folder_among_the_songs_is_not_taken_for_songs(cli: Cli, gains_model: Path, library: Path) -> None:
+    out = library / "stems"
+    for _ in range(2):
+        assert cli("-m", gains_model, "--recursive", library, out).returncode == 0
+        assert tracks_in(out) == ALL
+    single = library / "B"
+    for _ in range(2):
+        done = cli("-m", gains_model, "--recursive", single, single)
+        assert done.returncode == 0, done.stderr
+        assert tracks_in(single) == ["1 first"]
+
+
+def test_playlists(cli: Cli, gains_model: Path, library: Path, tmp_path: Path) -> None:
+    song(library / "Čeština.wav")
+    song(library / "grün.wav")
+    lines = [
+        "\ufeff#EXTM3U",
+        "#EXTINF:1,one",
+        "A\\one\\1 first.wav",
+        "",
+        f"file://{library}/A/one/2%20second.wav\r",
+        "Čeština.wav",
+        "A/one/1 first.wav",
+    ]
+    playlist = library / "list.m3u8"
+    playlist.write_text("\n".join(lines), encoding="utf-8")
+    done = cli("-m", gains_model, playlist, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert tracks_in(tmp_path / "out") == ["1 first", "2 second", "Čeština"]
+    old = library / "old.M3U"
+    old.write_bytes("grün.wav\nhttp://radio.example/stream\nnowhere.mp3\n".encode("latin-1"))
+    done = cli("-m", gains_model, old, tmp_path / "old")
+    assert done.returncode == 7
+    assert tracks_in(tmp_path / "old") == ["grün"]
+    assert "it is no local file" in done.stderr
+    assert "nowhere.mp3': there is no such file" in done.stderr
+
+
+def test_patterns(cli: Cli, gains_model: Path, library: Path, tmp_path: Path) -> None:
+    done = cli("-m", gains_model, library / "*/*/*.wav", library / "s?ngle.*", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert tracks_in(tmp_path / "out") == ["1 first", "2 second", "single"]
+    done = cli("-m", gains_model, "*.mp3", tmp_path / "none", cwd=library)
+    assert done.returncode == 4
+    assert "no file matches '*.mp3'" in done.stderr
+    strange = song(library / "what? [1].wav")
+    assert cli("-m", gains_model, strange, tmp_path / "strange").returncode == 0
+    assert (tmp_path / "strange/drums.wav").exists()
+
+
+def test_the_same_file_twice_is_separated_once(cli: Cli, gains_model: Path, library: Path, tmp_path: Path) -> None:
+    file = library / "single.WAV"
+    done = cli("-m", gains_model, file, library / "A/../single.WAV", tmp_path / "out")
+    assert done.returncode == 0
+    assert tracks_in(tmp_path / "out") == ["single"]
+
+
+def times(out: Path) -> dict[str, int]:
+    return {str(file.relative_to(out)): file.stat().st_mtime_ns for file in out.rglob("*.wav")}
+
+
+def test_what_is_done_is_skipped_until_something_changes(
+    cli: Cli, gains_model: Path, library: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    report = tmp_path / "report.json"
+
+    def again(*options: object, model: Path = gains_model) -> list[str]:
+        """The tracks that were separated, the others having been left alone."""
+        before = times(out)
+        done = cli("-m", model, *options, "--json", report, "--recursive", library, out)
+        assert done.returncode == 0, done.stderr
+        told = [not track["skipped"] for track in json.loads(report.read_text())["tracks"]]
+        changed = {str(Path(name).parent) for name, time in times(out).items() if before.get(name) != time}
+        assert sum(told) == len(changed)
+        if len(changed) < 4:
+            assert f"{4 - len(changed)} of 4 tracks are done already" in done.stderr
+        return sorted(changed)
+
+    assert again() == ALL
+    assert again() == []
+    assert again("--jobs", "2") == []
+    (out / "single/bass.wav").unlink()
+    assert again() == ["single"]
+    (out / "single/bass.wav").write_bytes(b"cut off")
+    assert again() == ["single"]
+    os.utime(library / "B/1 first.wav", ns=(0, 0))
+    assert again() == ["B/1 first"]
+    assert again("--overlap", "0.5") == ALL
+    assert again("--overlap", "0.5", "--bit-depth", "16") == ALL
+    assert again("--overlap", "0.5", "--bit-depth", "16") == []
+    assert again("--overlap", "0.5", "--bit-depth", "16", model=gains_model.with_name("other.onnx")) == ALL
+    assert again("--force") == ALL
+    (out / "single/.single.demucs_ort.json").write_text("[1, 2")
+    assert again() == ["single"]
+
+
+def test_stem_files_are_skipped_unless_their_labels_change(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    songs = [song(tmp_path / f"{name}.wav") for name in "ab"]
+    base = ["-m", gains_model.with_name("four.onnx"), "--format", "stem.mp4", *songs, tmp_path / "out"]
+    for options, said in (([], False), ([], True), (["--stem-name", "bass=Low"], False), (["--fold", "x=bass"], None)):
+        done = cli(*options, *base)
+        if said is None:
+            assert done.returncode == 2
+        else:
+            assert ("2 of 2 tracks are done already" in done.stderr) == said
+    assert sorted(file.name for file in (tmp_path / "out").glob("*.mp4")) == ["a.stem.mp4", "b.stem.mp4"]
+
+
+def test_a_single_input_leaves_no_record_and_is_never_skipped(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    file = song(tmp_path / "song.wav")
+    for _ in range(2):
+        assert "frames" in cli("-m", gains_model, file, tmp_path / "out").stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bass.wav", "drums.wav"]
+
+
+def test_failures_end_in_a_table(cli: Cli, gains_model: Path, library: Path, tmp_path: Path) -> None:
+    (library / "B/broken.mp3").write_bytes(b"no music " * 100)
+    done = cli("-q", "-m", gains_model, "--recursive", library, tmp_path / "gone.wav", tmp_path / "out")
+    assert done.returncode == 7
+    assert tracks_in(tmp_path / "out") == ALL
+    *_, head, first, second = done.stderr.strip().splitlines()
+    assert head == "demucs_ort_cli: 2 of 6 tracks failed:"
+    assert first.startswith(f"demucs_ort_cli:   4  {library}/B/broken.mp3  cannot read")
+    assert second.startswith(f"demucs_ort_cli:   4  {tmp_path}/gone.wav  cannot read")
+    # Only the failed ones are tried again.
+    done = cli("-m", gains_model, "--recursive", library, tmp_path / "gone.wav", tmp_path / "out")
+    assert done.returncode == 7
+    assert "4 of 6 tracks are done already" in done.stderr
+
+
+def test_if_all_tracks_fail_the_code_is_that_of_the_first(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    done = cli("-m", gains_model, tmp_path / "a.wav", tmp_path / "b.wav", tmp_path / "out")
+    assert done.returncode == 4
+    assert "2 of 2 tracks failed" in done.stderr
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_an_interruption_keeps_finished_tracks_and_the_next_run_goes_on(
+    cli: Cli, cli_path: Path, gains_model: Path, tmp_path: Path, jobs: str
+) -> None:
+    short = song(tmp_path / "music/1 short.wav", 3000)
+    for name in ("2 long", "3 long"):
+        song(tmp_path / f"music/{name}.wav", 500_000)
+    out = tmp_path / "out"
+    command = [cli_path, "-m", gains_model.with_name("slow.onnx"), "--jobs", jobs, tmp_path / "music", out]
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stderr is not None
+    while "3000 frames" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "tracks failed" not in stderr
+    assert tracks_in(out) == ["1 short"]
+    assert [file.name for file in out.iterdir()] == ["1 short"]
+    finished = times(out)
+    (tmp_path / "music/2 long.wav").unlink()
+    song(tmp_path / "music/3 long.wav", 5000)
+    done = cli(*command[1:])
+    assert done.returncode == 0, done.stderr
+    assert "1 of 2 tracks are done already" in done.stderr
+    assert tracks_in(out) == ["1 short", "3 long"]
+    assert finished.items() <= times(out).items()
+    assert short.exists()
+
+
+def test_several_jobs_write_what_one_writes(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    for index in range(7):
+        write_wav(tmp_path / f"music/{index}.wav", music(20_000 + index, seed=index))
+    (tmp_path / "music/bad.wav").write_bytes(b"x")
+    reports = {}
+    for jobs in ("1", "4"):
+        report = tmp_path / f"{jobs}.json"
+        done = cli("-m", gains_model, "--jobs", jobs, "--json", report, tmp_path / "music", tmp_path / jobs)
+        assert done.returncode == 7
+        reports[jobs] = json.loads(report.read_text())["tracks"]
+    assert [track["exit_code"] for track in reports["4"]] == [track["exit_code"] for track in reports["1"]]
+    for index in range(7):
+        for stem in ("drums", "bass"):
+            file = f"{index}/{stem}.wav"
+            assert (tmp_path / "1" / file).read_bytes() == (tmp_path / "4" / file).read_bytes()
+
+
+def test_jobs_share_the_threads(cli_path: Path, gains_model: Path, tmp_path: Path) -> None:
+    """Two jobs with two threads: no more than two threads ever compute, besides those that wait."""
+    for name in "ab":
+        song(tmp_path / f"music/{name}.wav", 300_000)
+    slow = gains_model.with_name("slow.onnx")
+    options = ["-m", slow, "--threads", "2", "--jobs", "2", tmp_path / "music", tmp_path / "out"]
+    process = subprocess.Popen([cli_path, *options], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while "20 %" not in process.stderr.readline():
+        assert process.poll() is None
+    tasks = list(Path(f"/proc/{process.pid}/task").iterdir())
+    process.kill()
+    process.communicate()
+    assert len(tasks) <= 5  # two jobs, the watcher of signals, and none of ONNX Runtime's beyond
+
+
+@pytest.mark.parametrize("options", [["--jobs", "0"], ["--jobs", "65"], ["--jobs", "two"]])
+def test_unusable_numbers_of_jobs(cli: Cli, gains_model: Path, tmp_path: Path, options: list[str]) -> None:
+    done = cli("-m", gains_model, *options, tmp_path / "a.wav", tmp_path / "out")
+    assert done.returncode == 2
+    assert "--jobs" in done.stderr
+
+
+def test_a_terminal_shows_one_bar_for_all_tracks(cli_path: Path, gains_model: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        song(tmp_path / f"music/{name}.wav", 30_000)
+    ours, theirs = pty.openpty()
+    slow = gains_model.with_name("slow.onnx")
+    process = subprocess.Popen([cli_path, "-m", slow, tmp_path / "music", tmp_path / "out"], stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:  # the program has closed its end
+            break
+    os.close(ours)
+    assert process.wait(timeout=10) == 0
+    assert b"50 %" in shown
+    assert b"1/2 100 % a.wav" in shown
+    assert b"2/2 100 % b.wav" in shown
+    assert soundfile.info(tmp_path / "out/b/bass.wav").frames == 30_000

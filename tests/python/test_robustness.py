@@ -1,0 +1,167 @@
+"""What a host may run into: odd arguments, memory that runs out, being killed, doing it again and again."""
+
+import contextlib
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import demucs_native
+import hypothesis
+import numpy as np
+import pytest
+from demucs_export import Report
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from support import Cli, music, write_wav
+
+GAINS = {"drums": 0.75, "bass": 0.25}
+SETTINGS = hypothesis.settings(max_examples=150, deadline=None, derandomize=True)
+
+names = st.one_of(st.sampled_from(["drums", "bass", "piano", ""]), st.text(max_size=5))
+options = st.fixed_dictionaries(
+    {},
+    optional={
+        "sample_rate": st.one_of(st.just(44_100), st.integers()),
+        "overlap": st.one_of(st.floats(0, 0.9), st.floats()),
+        "shifts": st.one_of(st.integers(0, 2), st.integers()),
+        "seed": st.one_of(st.integers(0, 2**32 - 1), st.integers()),
+        "shift_offsets": st.lists(st.one_of(st.integers(0, 22_050), st.integers()), max_size=3),
+        "stems": st.one_of(st.none(), st.lists(names, max_size=3)),
+        "two_stems": st.one_of(st.none(), names),
+        "other_method": st.one_of(st.sampled_from(["add", "minus"]), st.text(max_size=5)),
+        "residual_to": st.one_of(st.none(), names),
+        "priority": st.one_of(st.sampled_from(["background", "normal", "foreground"]), st.text(max_size=5)),
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def gains(gains_model: Path) -> demucs_native.Model:
+    return demucs_native.Model(gains_model)
+
+
+@SETTINGS
+@hypothesis.given(frames=st.integers(1, 5000), level=st.floats(0, 2.0**100, width=32), keywords=options)
+def test_separate_refuses_in_its_own_words_or_separates(
+    gains: demucs_native.Model, frames: int, level: float, keywords: dict[str, object]
+) -> None:
+    mix = music(frames) * np.float32(level)
+    overlap = keywords.get("overlap", 0)
+    hypothesis.assume(not (isinstance(overlap, float) and 0.95 < overlap < 1))  # takes long, and nothing else
+    hypothesis.assume(keywords.get("shifts", 0) not in range(3, 1001))
+    try:
+        stems = gains.separate(mix, **keywords)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        assert len(str(error)) > 10
+        return
+    mean = float(mix.mean(dtype=np.float64))
+    for name, stem in stems.items():
+        assert (stem.dtype, stem.shape) == (np.float32, mix.shape)
+        assert np.isfinite(stem).all()
+        if name in GAINS and not keywords.get("residual_to"):
+            tolerance = 2e-5 * (np.abs(mix).max() + abs(mean)) + 1e-7
+            np.testing.assert_allclose(stem, GAINS[name] * (mix.astype(float) - mean) + mean, atol=tolerance, rtol=0)
+
+
+@SETTINGS
+@hypothesis.given(
+    mix=hnp.arrays(
+        dtype=st.one_of(st.just(np.float32), hnp.scalar_dtypes(), hnp.unicode_string_dtypes()),
+        shape=hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3),
+    )
+)
+def test_any_array_is_separated_or_refused(gains: demucs_native.Model, mix: np.ndarray) -> None:
+    usable = mix.dtype == np.float32 and mix.ndim == 2 and mix.shape[0] == 2 and mix.shape[1] > 0
+    if usable and np.isfinite(mix).all():
+        with contextlib.suppress(demucs_native.Error):  # levels next to the largest float may overflow
+            assert gains.separate(mix)["bass"].shape == mix.shape
+    else:
+        with pytest.raises((TypeError, ValueError)):
+            gains.separate(mix)
+    with pytest.raises((TypeError, ValueError)):
+        gains.run(mix)
+
+
+@SETTINGS
+@hypothesis.given(data=st.one_of(st.binary(max_size=300), st.tuples(st.integers(0, 10_000), st.binary(max_size=8))))
+def test_bytes_that_are_no_model_are_refused(gains_model: Path, data: bytes | tuple[int, bytes]) -> None:
+    if isinstance(data, tuple):  # a real model with a few other bytes
+        whole = gains_model.read_bytes()
+        place = data[0] % len(whole)
+        data = whole[:place] + data[1] + whole[place + len(data[1]) :]
+    try:
+        model = demucs_native.Model(data)
+    except demucs_native.Error as error:
+        assert error.status == "bad_model"
+        return
+    assert model.channels * model.segment_frames * len(model.sources) <= 1 << 25
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_loading_running_and_freeing_200_times_takes_no_more_memory(gains_model: Path) -> None:
+    mix = music(5000)
+    after = []
+    for cycle in range(1, 201):
+        demucs_native.Model(gains_model, runs=2).separate(mix)
+        if cycle % 50 == 0:
+            after.append(resident_bytes())
+    print("resident after 50, 100, 150, 200 cycles:", ", ".join(f"{size / 1e6:.2f} MB" for size in after))
+    # A session that is not freed takes more than 100 kB.
+    assert after[-1] - after[0] < 1_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
+def test_memory_that_runs_out_leaves_no_stem(cli: Cli, small_export: Report, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "song.wav", music(200_000))
+    codes = []
+    for megabytes in range(160, 481, 40):
+        out = tmp_path / str(megabytes)
+        limit = megabytes << 20
+        done = cli(
+            "-q", "-m", small_export.onnx, "--threads", "1", song, out,
+            preexec_fn=lambda limit=limit: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+            timeout=60,
+        )  # fmt: skip
+        codes.append(done.returncode)
+        # 127: not even its libraries could be loaded; 6: nor ONNX Runtime's
+        assert done.returncode in (0, 1, 6, 127), done.stderr
+        written = sorted(file.name for file in out.iterdir()) if out.exists() else []
+        assert len(written) == (4 if done.returncode == 0 else 0)
+        if done.returncode == 1:
+            assert done.stderr == "demucs_ort_cli: there is not enough memory\n"
+    assert 1 in codes
+
+
+def test_kill_9_never_leaves_part_of_a_stem(cli: Cli, cli_path: Path, tmp_path: Path) -> None:
+    model = demucs_native.demo_model_file()
+    song = write_wav(tmp_path / "song.wav", music(10 * 44_100))
+    arguments = ("-q", "-m", model, song)
+    begin = time.monotonic()
+    assert cli(*arguments, tmp_path / "whole").returncode == 0
+    seconds = time.monotonic() - begin
+    whole = {file.name: file.read_bytes() for file in (tmp_path / "whole").iterdir()}
+    out = tmp_path / "out"
+    chance = random.Random(0)
+    killed = 0
+    for number in range(10):
+        # Half of them at any time, half while the stems are finished and get their names.
+        share = chance.uniform(0, 1) if number % 2 == 0 else chance.uniform(0.85, 1.02)
+        process = subprocess.Popen([cli_path, *map(str, arguments), str(out)])
+        time.sleep(share * seconds)
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+        for stem in out.glob("*.wav"):
+            assert stem.read_bytes() == whole[stem.name], f"{stem.name} after {share:.3f} of the time"
+    assert killed >= 5
+    assert cli(*arguments, out).returncode == 0
+    assert {file.name for file in out.glob("*.wav")} == whole.keys()
