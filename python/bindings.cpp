@@ -109,34 +109,18 @@ py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sa
     throw py::value_error("the model works at " + std::to_string(info.sample_rate) + " Hz, not " +
                           std::to_string(sample_rate) + " Hz; resample the mix first");
   }
-  const std::map<std::string, Priority> priorities{
-      {"background", Priority::background}, {"normal", Priority::normal}, {"foreground", Priority::foreground}};
-  const auto chosen_priority = priorities.find(priority);
-  if (chosen_priority == priorities.end()) {
-    throw py::value_error("priority is '" + priority + "'; choose 'background', 'normal' or 'foreground'");
-  }
-
   SeparatorOptions options =
       separator_options(overlap, shifts, seed, shift_offsets, stems, two_stems, other_method, residual_to);
-  options.priority = chosen_priority->second;
+  options.priority = priority_named(priority);
   Separator separator(model, options);
 
   const std::vector<const float*> mix_rows = row_pointers(mix.data(), mix);
-  std::vector<Array> arrays;
-  std::vector<std::vector<float*>> rows;
-  std::vector<float* const*> pointers;
-  for (std::size_t s = 0; s < separator.stems().size(); ++s) {
-    arrays.emplace_back(std::vector<py::ssize_t>{mix.shape(0), mix.shape(1)});
-    rows.push_back(row_pointers(arrays.back().mutable_data(), arrays.back()));
-  }
-  for (const auto& stem_rows : rows) pointers.push_back(stem_rows.data());
   const auto frames = static_cast<std::size_t>(mix.shape(1));
+  const StemArrays stem_arrays(separator.stems(), info.channels, frames);
   run_watched(progress, [&](const OnProgress& on_progress, const CancelToken& cancel) {
-    separator.separate(mix_rows.data(), frames, pointers.data(), on_progress, cancel);
+    separator.separate(mix_rows.data(), frames, stem_arrays.pointers(), on_progress, cancel);
   });
-  py::dict result;
-  for (std::size_t s = 0; s < arrays.size(); ++s) result[py::str(separator.stems()[s])] = arrays[s];
-  return result;
+  return stem_arrays.dict();
 }
 
 Array run(const ModelPtr& model, const MixArgument& mix_argument) {
@@ -265,4 +249,6 @@ Raises TypeError and ValueError for unusable arguments or samples that are not f
           "What 'auto' tried before `provider`, and why it does not compute.")
       .def_property_readonly("onnxruntime_version", [](const Model& self) { return self.runtime_version(); });
   register_lookahead(module);
+  register_stream(module);
+  py::module_::import("atexit").attr("register")(py::cpp_function(&Closable::close_all));
 }

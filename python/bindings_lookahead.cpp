@@ -1,5 +1,5 @@
 #include <chrono>
-#include <set>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
@@ -13,29 +13,6 @@ namespace {
 class TrackArgument : public py::object {
   static bool accept(PyObject* any) { return any != nullptr; }
   PYBIND11_OBJECT(TrackArgument, py::object, accept)
-};
-
-/// What has threads of its own, which must end before the interpreter does. Guarded by the interpreter's lock.
-class Closable {
- public:
-  Closable() { open().insert(this); }
-  Closable(const Closable&) = delete;
-  Closable& operator=(const Closable&) = delete;
-  virtual void close() = 0;
-
-  static void close_all() {
-    const auto all = open();
-    for (Closable* each : all) each->close();
-  }
-
- protected:
-  ~Closable() { open().erase(this); }
-
- private:
-  static std::set<Closable*>& open() {
-    static std::set<Closable*> all;
-    return all;
-  }
 };
 
 /// LookaheadWorkers that can be closed.
@@ -138,13 +115,14 @@ class Deck : public Closable {
     }
     const LookaheadWorkers& pool = workers.get();
     const py::gil_scoped_release release;
-    deck_.emplace(pool, std::move(read), *frames, options);
+    deck_ = std::make_shared<Lookahead>(pool, std::move(read), *frames, options);
   }
   ~Deck() { close(); }
 
   void close() override {
+    auto closing = std::move(deck_);
     const py::gil_scoped_release release;
-    deck_.reset();
+    closing.reset();
   }
 
   Lookahead& get() {
@@ -155,27 +133,23 @@ class Deck : public Closable {
   py::tuple read(std::size_t frame, std::size_t frames) {
     Lookahead& deck = get();
     frames = std::min(frames, frame < deck.frames() ? deck.frames() - frame : 0);
-    std::vector<Array> arrays;
-    std::vector<std::vector<float*>> rows;
-    std::vector<float* const*> pointers;
-    for (std::size_t s = 0; s < deck.stems().size(); ++s) {
-      arrays.emplace_back(std::vector<std::size_t>{info_.channels, frames});
-      rows.push_back(row_pointers(arrays.back().mutable_data(), arrays.back()));
-    }
-    for (const auto& stem_rows : rows) pointers.push_back(stem_rows.data());
-    const LookaheadRead got = deck.read(frame, frames, pointers.data());
-    py::dict stems;
-    for (std::size_t s = 0; s < arrays.size(); ++s) {
-      stems[py::str(deck.stems()[s])] = arrays[s][py::make_tuple(py::ellipsis(), py::slice(0, got.frames, 1))];
-    }
-    return py::make_tuple(stems, quality_name(got.quality));
+    const StemArrays stems(deck.stems(), info_.channels, frames);
+    const LookaheadRead got = deck.read(frame, frames, stems.pointers());
+    return py::make_tuple(stems.dict(got.frames), quality_name(got.quality));
+  }
+
+  LookaheadState state() {
+    get();
+    const std::shared_ptr<const Lookahead> deck = deck_;  // another thread may close this meanwhile
+    const py::gil_scoped_release release;
+    return deck->state();
   }
 
   /// Whether it is done in time.
   bool wait(std::optional<double> timeout) {
     const auto begin = std::chrono::steady_clock::now();
     for (;;) {
-      const LookaheadState state = get().state();
+      const LookaheadState state = this->state();
       if (state.error) throw Error(*state.error, state.message);
       if (state.stage == LookaheadStage::done) return true;
       const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - begin;
@@ -191,7 +165,7 @@ class Deck : public Closable {
  private:
   ModelInfo info_;
   Array samples_;
-  std::optional<Lookahead> deck_;
+  std::shared_ptr<Lookahead> deck_;
 };
 
 }  // namespace
@@ -315,8 +289,7 @@ Returns at once. Raises TypeError and ValueError for unusable arguments.)")
           py::arg("frame"), py::arg("frames"),
           R"(The stems from a frame on, as far as they are there without a gap: a dict from stem name to a float32 array
 (channels, at most `frames`), and "none", "provisional" or "final". From one thread at a time.)")
-      .def(
-          "state", [](Deck& self) { return self.get().state(); }, "What the deck is doing.")
+      .def("state", &Deck::state, "What the deck is doing.")
       .def("wait", &Deck::wait, py::arg("timeout") = py::none(),
            "Waits until the deck is done; False after `timeout` seconds. Raises Error or ValueError if it fails.")
       .def("close", &Deck::close, "Interrupts what runs for the deck; the track is not read afterwards.")
@@ -333,5 +306,4 @@ void register_lookahead(py::module_& module) {
   register_workers(module);
   register_state(module);
   register_deck(module);
-  py::module_::import("atexit").attr("register")(py::cpp_function(&Closable::close_all));
 }

@@ -48,6 +48,34 @@ Array checked_track(const MixArgument& mix, const ModelInfo& info) {
   return contiguous_rows(array);
 }
 
+StemArrays::StemArrays(const std::vector<std::string>& names, std::size_t channels, std::size_t frames)
+    : names_(names) {
+  for (std::size_t s = 0; s < names.size(); ++s) {
+    arrays_.emplace_back(std::vector<std::size_t>{channels, frames});
+    rows_.push_back(row_pointers(arrays_.back().mutable_data(), arrays_.back()));
+  }
+  for (const auto& rows : rows_) pointers_.push_back(rows.data());
+}
+
+py::dict StemArrays::dict(std::optional<std::size_t> frames) const {
+  py::dict stems;
+  for (std::size_t s = 0; s < names_.size(); ++s) {
+    if (frames) {
+      stems[py::str(names_[s])] = arrays_[s][py::make_tuple(py::ellipsis(), py::slice(0, *frames, 1))];
+    } else {
+      stems[py::str(names_[s])] = arrays_[s];
+    }
+  }
+  return stems;
+}
+
+Priority priority_named(const std::string& name) {
+  if (name == "background") return Priority::background;
+  if (name == "normal") return Priority::normal;
+  if (name == "foreground") return Priority::foreground;
+  throw py::value_error("priority is '" + name + "'; choose 'background', 'normal' or 'foreground'");
+}
+
 SeparatorOptions separator_options(double overlap, unsigned shifts, std::uint32_t seed,
                                    const std::vector<std::size_t>& shift_offsets,
                                    const std::optional<std::vector<std::string>>& stems, const std::string& two_stems,

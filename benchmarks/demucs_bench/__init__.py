@@ -11,3 +11,12 @@ BACKENDS = {
 
 EVERYWHERE = ("pytorch", "cpp", "python")
 """Those that need nothing but what is installed with them."""
+
+DECK_VARIANTS = {
+    "all": "all of it",
+    "no-short-window": "no short window",
+    "cold": "not warmed up",
+    "no-preemption": "nothing is interrupted",
+    "plain": "none of these",
+}
+"""What a set of decks is played with."""

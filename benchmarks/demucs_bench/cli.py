@@ -3,10 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import BACKENDS, EVERYWHERE
+from . import BACKENDS, DECK_VARIANTS, EVERYWHERE
 
 if TYPE_CHECKING:
     from .models import ModelChoice
@@ -26,15 +27,18 @@ def _parser() -> argparse.ArgumentParser:
     quality = commands.add_parser("quality", help="SI-SDR a stem, and SNR of each backend against PyTorch")
     speed = commands.add_parser("speed", help="load, first-segment, steady and track time, and peak memory")
     scaling = commands.add_parser("scaling", help="time and peak memory by length of the track, speed by threads")
-    for command, model in ((quality, "demo"), (speed, "full"), (scaling, "full")):
+    decks = commands.add_parser("decks", help="a DJ set in real time: time to the first stem, underruns, load")
+    for command, model in ((quality, "demo"), (speed, "full"), (scaling, "full"), (decks, "demo")):
         add = command.add_argument
         add("--model", action="append", help=f"{_MODEL_HELP} (default {model})")
-        add("--backends", default=",".join(EVERYWHERE), help=f"some of {','.join(BACKENDS)} (default %(default)s)")
         add("--results", type=Path, default=Path("benchmark_results"), help="where time-stamped folders go")
         add("--resume", type=Path, metavar="FOLDER", help="go on with an interrupted run of the same settings")
         add("--cache", type=Path, default=Path("build/bench"), help="where songs and models are kept between runs")
         command.set_defaults(default_model=model)
-    for command in (quality, speed):
+    for command in (quality, speed, scaling):
+        add = command.add_argument
+        add("--backends", default=",".join(EVERYWHERE), help=f"some of {','.join(BACKENDS)} (default %(default)s)")
+    for command in (quality, speed, decks):
         add = command.add_argument
         add("--threads", type=int, default=0, help="threads of every backend (default 0: each one's own default)")
     add = quality.add_argument
@@ -50,6 +54,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=1, help="how often everything is measured (default 1)")
     add("--lengths", type=_numbers, default="15,60,240", help="seconds of the tracks (default %(default)s)")
     add("--thread-counts", type=_numbers, default="1,2", help="with the shortest track (default %(default)s)")
+    add = decks.add_argument
+    add("--variants", default=",".join(DECK_VARIANTS), help="what to measure, some of %(default)s (default: all)")
+    add("--segment", type=Fraction, default=Fraction("2.6"), help="seconds of the short window (default 2.6)")
+    add("--short", action="append", metavar="FILE.onnx", help="a short window that is already exported, "
+        "one for each --model (default: exported from its weights)")  # fmt: skip
+    add("--seconds", type=float, default=40.0, help="length of the set (default 40)")
+    add("--rounds", type=int, default=3, help="first loads of a fresh process (default 3)")
+    add("--seed", type=int, default=0, help="of the jumps, loops and loads (default 0)")
     return parser
 
 
@@ -65,15 +77,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line: 0 measured, 1 could not measure, 2 wrong usage, 4 measured but for failed tracks."""
     parser = _parser()
     options = parser.parse_args(argv)
-    backends = options.backends.split(",")
+    known, option = (DECK_VARIANTS, "variants") if options.command == "decks" else (BACKENDS, "backends")
+    backends = getattr(options, option).split(",")
     numbers = [getattr(options, "threads", 0) + 1, getattr(options, "limit", None) or 1]
     numbers += [getattr(options, name, 1) for name in ("rounds", "segments", "seconds")]
-    if not set(backends) <= set(BACKENDS) or len(set(backends)) != len(backends):
-        parser.error(f"--backends takes distinct names out of {', '.join(BACKENDS)}")
+    if not set(backends) <= set(known) or len(set(backends)) != len(backends):
+        parser.error(f"--{option} takes distinct names out of {', '.join(known)}")
+    if getattr(options, "short", None) and len(options.short) != len(options.model or [""]):
+        parser.error("give one --short for each --model")
     if min(numbers) < 1:
         parser.error("all numbers must be at least 1, --threads at least 0")
     try:
-        return _run(options, [name for name in BACKENDS if name in backends])
+        return _run(options, [name for name in known if name in backends])
     except ModuleNotFoundError as error:
         return _fail(f"the package {error.name!r} is missing: pip install 'demucs-ort[bench]'")
     except KeyboardInterrupt:
@@ -99,6 +114,8 @@ def _run(options: argparse.Namespace, backends: Sequence[str]) -> int:
             return _quality(options, models, results)
         if options.command == "speed":
             return _speed(options, models, results)
+        if options.command == "decks":
+            return _decks(options, models, results)
         return _scaling(options, models, results)
     except (ModelError, BackendError, DatasetError, ResultError, ExportError, MissingInstrument, OSError) as error:
         return _fail(str(error))
@@ -108,8 +125,8 @@ def _run(options: argparse.Namespace, backends: Sequence[str]) -> int:
 
 def _settings(options: argparse.Namespace, models: "Sequence[ModelChoice]") -> dict[str, Any]:
     """What must be the same for a run to be gone on with."""
-    ignored = ("results", "resume", "cache", "backends", "default_model", "model")
-    chosen = {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()}
+    ignored = ("results", "resume", "cache", "backends", "variants", "default_model", "model")
+    chosen = {key: str(value) if isinstance(value, Path | Fraction) else value for key, value in vars(options).items()}
     described = [f"{model.file.name}@{model.weights}" for model in models]
     return {**{key: value for key, value in chosen.items() if key not in ignored}, "models": described}
 
@@ -146,6 +163,20 @@ def _scaling(options: argparse.Namespace, models: "Sequence[ModelChoice]", resul
                     rounds=options.rounds)  # fmt: skip
     summaries = {name: scaling.summarise(rows) for name, rows in results.rows.items() if rows}
     return _finish(results, "scaling", summaries, report.scaling_table(summaries), report.scaling_plot)
+
+
+def _decks(options: argparse.Namespace, models: "Sequence[ModelChoice]", results: "Results") -> int:
+    from . import decks, report
+
+    if options.short:
+        shorts = [Path(file) for file in options.short]
+    else:
+        shorts = [decks.short_window(model, options.segment, options.cache) for model in models]
+    pairs = list(zip(models, shorts, strict=True))
+    decks.measure(results, pairs, threads=options.threads, rounds=options.rounds, seconds=options.seconds,
+                  seed=options.seed)  # fmt: skip
+    summaries = {name: decks.summarise(rows) for name, rows in results.rows.items() if rows}
+    return _finish(results, "decks", summaries, report.decks_table(summaries), report.decks_plot)
 
 
 def _finish(results: "Results", name: str, summaries: Any, table: str, plot: Any) -> int:

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import BACKENDS
+from . import BACKENDS, DECK_VARIANTS
 from .results import write_aside
 
 Summaries = Mapping[str, Mapping[str, Any]]
@@ -81,6 +81,31 @@ def scaling_table(summaries: Summaries) -> str:
     return "\n".join([*lines, "", *notes])
 
 
+def decks_table(summaries: Summaries) -> str:
+    """Markdown: times to the first stem, gaps, margins and load of a set, by what it was played with."""
+    head = ["model", "played with", "first load, s", "load, s: median", "p99", "jump, s: median", "p99", "gaps",
+            "gaps, s", "without stems", "provisional", "margin, s: median", "p5", "late callbacks",
+            "callback, ms: p99", "cores used", "interrupted"]  # fmt: skip
+    lines, notes = [_line(head), _line(["---"] * 2 + ["---:"] * (len(head) - 2))], []
+    for variant, models in summaries.items():
+        for model, summary in models.items():
+            notes += [f"{model}, {DECK_VARIANTS[variant]}: {track} failed" for track in summary["failed"]]
+            if (found := summary["set"]) is None:
+                continue
+            cells = [_decibels(summary["first_load"], 2)]
+            cells += [_decibels(found[kind][key], 2) for kind in ("loads", "seeks") for key in ("median", "p99")]
+            cells += [str(found["underruns"]), f"{found['underrun_seconds']:.1f}"]
+            cells += [f"{100 * found[key]:.1f} %" for key in ("missing_share", "provisional_share")]
+            cells += [f"{found['margin_median_seconds']:.1f}", f"{found['margin_p5_seconds']:.1f}"]
+            cells += [f"{found['late_callbacks']} of {found['callbacks']}", f"{1000 * found['read_p99_seconds']:.2f}"]
+            cells += [f"{found['cores_used']:.2f}", str(found["preempted"])]
+            lines.append(_line([model, DECK_VARIANTS[variant], *cells]))
+            priority = "real-time" if found["real_time_priority"] else "normal"
+            touched = f"{found['loads']['count']} loads and {found['seeks']['count']} jumps that were played on"
+            notes.append(f"{model}, {DECK_VARIANTS[variant]}: {found['seconds']:g} s, {touched}, {priority} priority")
+    return "\n".join([*lines, "", *notes])
+
+
 def quality_plot(summaries: Summaries, file: Path) -> None:
     """Mean SI-SDR a stem, one bar a backend, one panel a model."""
     stems = [*_stems(summaries), "all"]
@@ -136,6 +161,33 @@ def scaling_plot(summaries: Summaries, file: Path) -> None:
             axes.grid(alpha=0.3)
             axes.legend(fontsize="small")
         row[2].xaxis.get_major_locator().set_params(integer=True)
+    _save(figure, file)
+
+
+def decks_plot(summaries: Summaries, file: Path) -> None:
+    """A row of panels a model: every time to the first stem, and how far ahead of the playheads there are stems."""
+    models = list(dict.fromkeys(model for found in summaries.values() for model in found))
+    figure, panels = plt.subplots(len(models), 2, figsize=(13, 3.8 * len(models)), squeeze=False)
+    for (times, margins), model in zip(panels, models, strict=True):
+        names = [name for name, found in summaries.items() if found.get(model, {}).get("set")]
+        for place, name in enumerate(names):
+            found = summaries[name][model]["set"]
+            for kind, marker, color, shift in (("loads", "o", "C0", -0.1), ("seeks", "x", "C1", 0.1)):
+                values = found[f"{kind}_seconds"]
+                label = {"loads": "load", "seeks": "jump"}[kind] if place == 0 else None
+                times.plot([place + shift] * len(values), values, marker, color=color, label=label)
+            looks = [ready for _, _, ready, _ in found["margins"]]
+            ordered = sorted(min(look, 30.0) for look in looks)
+            share = [100 * (index + 1) / len(ordered) for index in range(len(ordered))]
+            margins.plot(ordered, share, label=DECK_VARIANTS[name])
+        times.axhline(1, color="gray", linewidth=0.8, linestyle="--")
+        times.set_xticks(range(len(names)), [DECK_VARIANTS[name].replace(" ", "\n", 1) for name in names])
+        times.set(ylabel="time to the first stem, s", ylim=(0, None), title=model)
+        margins.set(xlabel="stems ahead of the playhead, s (at most 30)", ylabel="of the time with less, %")
+        margins.set_title(model)
+        for axes in (times, margins):
+            axes.grid(alpha=0.3)
+            axes.legend(fontsize="small")
     _save(figure, file)
 
 

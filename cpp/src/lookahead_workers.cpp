@@ -12,6 +12,7 @@ namespace {
 constexpr auto look_interval = std::chrono::milliseconds(5);
 constexpr double guessed_run_seconds = 1;  // until one was measured
 constexpr double reserve_seconds = 0.3;    // for reading, and for runs that take longer than the last ones
+constexpr double soon_seconds = 0.02;      // a few looks; what takes less is neither bridged nor interrupted
 constexpr unsigned max_workers = 64;
 
 void check_runs(const Model& model, unsigned workers, const char* which) {
@@ -106,7 +107,7 @@ double LookaheadWorkers::Impl::run_seconds(const Task& task) const {
 
 /// Enough that no deck runs dry while all workers compute a whole segment and then a window for every deck.
 std::size_t LookaheadWorkers::Impl::provisional_ahead() const {
-  if (!options.provisional) return 0;
+  if (!options.provisional || run_seconds({}) < soon_seconds) return 0;
   const double windows = run_seconds({nullptr, {}, true}) * static_cast<double>(decks_.size());
   const double ahead = run_seconds({}) + windows + reserve_seconds;
   const double rate = model->info().sample_rate;
@@ -239,6 +240,7 @@ bool LookaheadWorkers::Impl::may_interrupt(const Running& run, const Task& waiti
   const double whole = run_seconds(task);
   const double elapsed = std::chrono::duration<double>(Clock::now() - run.since).count();
   const double left = std::max(whole - elapsed, 0.05 * whole);
+  if (left < soon_seconds) return false;
   const double until_dry = seconds(waiting.job.slack);
   if (until_dry > left + run_seconds(waiting)) return false;  // it can wait for the end of this run
   if (task.deck == nullptr) return true;

@@ -17,6 +17,7 @@ from demucs_native._core import (
     LookaheadState,
     LookaheadWorkers,
     Model,
+    Stream,
     __version__,
     providers,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "LookaheadState",
     "LookaheadWorkers",
     "Model",
+    "Stream",
     "__version__",
     "demo_model",
     "demo_model_file",

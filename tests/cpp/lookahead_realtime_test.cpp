@@ -84,7 +84,7 @@ TEST(LookaheadRealTime, FourDecksWithSeeksLoopsAndASlowModel) {
   LookaheadWorkersOptions options;
   options.workers = 2;
   options.provisional = load("short.onnx");
-  const LookaheadWorkers pool(load("slow.onnx"), options);
+  const LookaheadWorkers pool(load("heavy.onnx"), options);
   std::vector<Lookahead> decks;
   for (int i = 0; i < 4; ++i) {
     LookaheadOptions deck;

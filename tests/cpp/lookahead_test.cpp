@@ -298,7 +298,7 @@ TEST(Lookahead, TheDeckThatWouldRunDryFirstIsServedFirst) {
 }
 
 TEST(Lookahead, ProvisionalStemsComeFirstAndGiveWayToFinalOnes) {
-  const auto model = load("slow.onnx");
+  const auto model = load("heavy.onnx");
   Track track(10 * stride);
   LookaheadWorkersOptions with_short = workers(1, load("short.onnx"));
   Lookahead deck(LookaheadWorkers(model, with_short), track.reader(), track.frames());

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from demucs_bench import quality, report, speed
+from demucs_bench import decks, quality, report, speed
 from demucs_bench.cli import main
 from demucs_bench.dense_dft import DenseSpectrogram
 from demucs_bench.models import ModelError, choose
@@ -251,3 +251,35 @@ def test_wrong_command_lines_say_why(
         ended = int(str(stopped.code))
     assert ended == code
     assert said in capsys.readouterr().err
+
+
+def test_a_set_of_decks_is_played_in_real_time(gains_model: Path, tmp_path: Path) -> None:
+    """With a model so fast that there are always stems, but for the very first moments."""
+    models = ["--model", gains_model.with_name("ramp.onnx"), "--short", gains_model.with_name("short.onnx")]
+    settings = ["--variants", "all,plain", "--rounds", 1, "--seconds", 8, "--seed", 3]
+    assert bench("decks", *models, *settings, "--results", tmp_path) == 0
+    (folder,) = tmp_path.iterdir()
+    found = results_in(folder)
+    assert list(found) == ["all", "plain"]
+    for content in found.values():
+        first, performance = content["rows"]
+        assert 0 < first["first_stem_seconds"] < 5
+        assert performance["callbacks"] == 8 * 44_100 // decks.BLOCK
+        events = decks.schedule(8, 3)
+        assert len(performance["loads"]) == sum(event.kind == "load" for event in events)
+        assert len(performance["seeks"]) == sum(event.kind == "seek" for event in events) > 0
+        blocks = sum(performance[f"{kind}_blocks"] for kind in ("final", "provisional", "missing"))
+        assert blocks == pytest.approx((8 + 4) * 44_100 / decks.BLOCK, abs=30)  # two decks, the second from 4 s on
+        assert content["summary"]["ramp"]["set"]["final_share"] > 0.5
+    assert found["plain"]["rows"][1]["provisional_blocks"] == 0
+    table = (folder / "decks.md").read_text()
+    assert "none of these" in table and "8 s" in table
+    assert (folder / "decks.png").stat().st_size > 5000
+
+
+def test_decks_refuse_what_cannot_be_measured(gains_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        bench("decks", "--short", "a.onnx", "--short", "b.onnx", "--results", tmp_path)
+    with pytest.raises(SystemExit):
+        bench("decks", "--variants", "python", "--results", tmp_path)
+    assert bench("decks", "--model", gains_model, "--results", tmp_path, "--cache", tmp_path) == 1  # weights unknown
