@@ -249,7 +249,7 @@ class Stream:
     Stems come `latency_frames` after the mix, always. What is not ready in time is replaced and counted in `underruns`.
     """
     @staticmethod
-    def recommend(model: Model, *, load: typing.SupportsFloat | typing.SupportsIndex = 0.75, lookahead: typing.SupportsFloat | typing.SupportsIndex = 0.25, crossfade: typing.SupportsFloat | typing.SupportsIndex = 0.05) -> dict[str, float]:
+    def recommend(model: Model, *, load: typing.SupportsFloat | typing.SupportsIndex = 0.75, lookahead: typing.SupportsFloat | typing.SupportsIndex = 0.25, crossfade: typing.SupportsFloat | typing.SupportsIndex = 0.05) -> dict[str, typing.Any]:
         """
         Measures the model on this machine and returns what to give to Stream: the smallest hop at which computing takes
         no more than `load` of the time, and a budget for the slowest run. Blocks for some runs of the model.
