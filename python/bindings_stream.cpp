@@ -75,6 +75,12 @@ class LiveStream : public Closable {
   std::optional<Stream> stream_;
 };
 
+/// Keyword arguments of Stream's constructor.
+class OptionsDict : public py::dict {
+ public:
+  using py::dict::dict;
+};
+
 Underrun underrun_named(const std::string& name) {
   if (name == "silence") return Underrun::silence;
   if (name == "mix") return Underrun::mix;
@@ -84,6 +90,13 @@ Underrun underrun_named(const std::string& name) {
 const StreamOptions defaults;
 
 }  // namespace
+
+namespace pybind11::detail {
+template <>
+struct handle_type_name<OptionsDict> {
+  static constexpr auto name = const_name("dict[str, typing.Any]");
+};
+}  // namespace pybind11::detail
 
 void register_stream(py::module_& module) {
   py::classh<LiveStream>(module, "Stream",
@@ -158,7 +171,7 @@ Never waits for the model: for audio that comes at the pace it plays.)")
               const py::gil_scoped_release release;
               options = Stream::recommend(model, options, load);
             }
-            py::typing::Dict<py::str, py::float_> found;
+            OptionsDict found;
             found["hop"] = options.hop;
             found["lookahead"] = options.lookahead;
             found["crossfade"] = options.crossfade;
