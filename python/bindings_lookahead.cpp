@@ -1,6 +1,5 @@
 #include <chrono>
 #include <memory>
-#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -14,29 +13,6 @@ namespace {
 class TrackArgument : public py::object {
   static bool accept(PyObject* any) { return any != nullptr; }
   PYBIND11_OBJECT(TrackArgument, py::object, accept)
-};
-
-/// What has threads of its own, which must end before the interpreter does. Guarded by the interpreter's lock.
-class Closable {
- public:
-  Closable() { open().insert(this); }
-  Closable(const Closable&) = delete;
-  Closable& operator=(const Closable&) = delete;
-  virtual void close() = 0;
-
-  static void close_all() {
-    const auto all = open();
-    for (Closable* each : all) each->close();
-  }
-
- protected:
-  ~Closable() { open().erase(this); }
-
- private:
-  static std::set<Closable*>& open() {
-    static std::set<Closable*> all;
-    return all;
-  }
 };
 
 /// LookaheadWorkers that can be closed.
@@ -157,20 +133,9 @@ class Deck : public Closable {
   py::tuple read(std::size_t frame, std::size_t frames) {
     Lookahead& deck = get();
     frames = std::min(frames, frame < deck.frames() ? deck.frames() - frame : 0);
-    std::vector<Array> arrays;
-    std::vector<std::vector<float*>> rows;
-    std::vector<float* const*> pointers;
-    for (std::size_t s = 0; s < deck.stems().size(); ++s) {
-      arrays.emplace_back(std::vector<std::size_t>{info_.channels, frames});
-      rows.push_back(row_pointers(arrays.back().mutable_data(), arrays.back()));
-    }
-    for (const auto& stem_rows : rows) pointers.push_back(stem_rows.data());
-    const LookaheadRead got = deck.read(frame, frames, pointers.data());
-    py::dict stems;
-    for (std::size_t s = 0; s < arrays.size(); ++s) {
-      stems[py::str(deck.stems()[s])] = arrays[s][py::make_tuple(py::ellipsis(), py::slice(0, got.frames, 1))];
-    }
-    return py::make_tuple(stems, quality_name(got.quality));
+    const StemArrays stems(deck.stems(), info_.channels, frames);
+    const LookaheadRead got = deck.read(frame, frames, stems.pointers());
+    return py::make_tuple(stems.dict(got.frames), quality_name(got.quality));
   }
 
   LookaheadState state() {
@@ -341,5 +306,4 @@ void register_lookahead(py::module_& module) {
   register_workers(module);
   register_state(module);
   register_deck(module);
-  py::module_::import("atexit").attr("register")(py::cpp_function(&Closable::close_all));
 }

@@ -1,5 +1,11 @@
 #include "bindings_support.hpp"
 
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+
 using namespace demucs_ort;
 
 const char* status_name(Status status) {
@@ -48,6 +54,34 @@ Array checked_track(const MixArgument& mix, const ModelInfo& info) {
   return contiguous_rows(array);
 }
 
+StemArrays::StemArrays(const std::vector<std::string>& names, std::size_t channels, std::size_t frames)
+    : names_(names) {
+  for (std::size_t s = 0; s < names.size(); ++s) {
+    arrays_.emplace_back(std::vector<std::size_t>{channels, frames});
+    rows_.push_back(row_pointers(arrays_.back().mutable_data(), arrays_.back()));
+  }
+  for (const auto& rows : rows_) pointers_.push_back(rows.data());
+}
+
+py::dict StemArrays::dict(std::optional<std::size_t> frames) const {
+  py::dict stems;
+  for (std::size_t s = 0; s < names_.size(); ++s) {
+    if (frames) {
+      stems[py::str(names_[s])] = arrays_[s][py::make_tuple(py::ellipsis(), py::slice(0, *frames, 1))];
+    } else {
+      stems[py::str(names_[s])] = arrays_[s];
+    }
+  }
+  return stems;
+}
+
+Priority priority_named(const std::string& name) {
+  if (name == "background") return Priority::background;
+  if (name == "normal") return Priority::normal;
+  if (name == "foreground") return Priority::foreground;
+  throw py::value_error("priority is '" + name + "'; choose 'background', 'normal' or 'foreground'");
+}
+
 SeparatorOptions separator_options(double overlap, unsigned shifts, std::uint32_t seed,
                                    const std::vector<std::size_t>& shift_offsets,
                                    const std::optional<std::vector<std::string>>& stems, const std::string& two_stems,
@@ -66,4 +100,51 @@ SeparatorOptions separator_options(double overlap, unsigned shifts, std::uint32_
   options.other_method = other_method == "add" ? OtherMethod::add : OtherMethod::minus;
   options.residual_to = residual_to;
   return options;
+}
+
+void run_watched(const py::object& progress, const std::function<void(const OnProgress&, const CancelToken&)>& work) {
+  const CancelToken cancel;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::optional<double> fraction;
+  bool finished = false;
+  std::exception_ptr failure;
+
+  std::thread worker([&] {
+    try {
+      work(
+          [&](const Progress& news) {
+            const std::lock_guard lock(mutex);
+            if (news.stage == Stage::separating) fraction = news.fraction;
+            changed.notify_one();
+          },
+          cancel);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const std::lock_guard lock(mutex);
+    finished = true;
+    changed.notify_one();
+  });
+  try {
+    for (bool done = false; !done;) {
+      std::optional<double> news;
+      {
+        const py::gil_scoped_release release;
+        std::unique_lock lock(mutex);
+        changed.wait_for(lock, std::chrono::milliseconds(50), [&] { return finished || fraction.has_value(); });
+        std::swap(news, fraction);
+        done = finished;
+      }
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      if (news && !progress.is_none()) progress(*news);
+    }
+  } catch (...) {
+    cancel.request();
+    const py::gil_scoped_release release;
+    worker.join();
+    throw;
+  }
+  worker.join();
+  if (failure) std::rethrow_exception(failure);
 }

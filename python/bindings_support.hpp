@@ -7,7 +7,9 @@
 #include <pybind11/stl/filesystem.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,13 +48,63 @@ std::vector<Sample*> row_pointers(Sample* first, const Array& array) {
   return rows;
 }
 
+/// Arrays to put stems into, and the pointers that the library wants.
+class StemArrays {
+ public:
+  StemArrays(const std::vector<std::string>& names, std::size_t channels, std::size_t frames);
+  StemArrays(const StemArrays&) = delete;
+  StemArrays& operator=(const StemArrays&) = delete;
+
+  float* const* const* pointers() const { return pointers_.data(); }
+  /// By name; only the first frames, where that is said.
+  py::dict dict(std::optional<std::size_t> frames = std::nullopt) const;
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<Array> arrays_;
+  std::vector<std::vector<float*>> rows_;
+  std::vector<float* const*> pointers_;
+};
+
+demucs_ort::Priority priority_named(const std::string& name);
+
 demucs_ort::SeparatorOptions separator_options(double overlap, unsigned shifts, std::uint32_t seed,
                                                const std::vector<std::size_t>& shift_offsets,
                                                const std::optional<std::vector<std::string>>& stems,
                                                const std::string& two_stems, const std::string& other_method,
                                                const std::string& residual_to);
 
+/// What has threads of its own, which must end before the interpreter does. Guarded by the interpreter's lock.
+class Closable {
+ public:
+  Closable() { open().insert(this); }
+  Closable(const Closable&) = delete;
+  Closable& operator=(const Closable&) = delete;
+  virtual void close() = 0;
+
+  static void close_all() {
+    const auto all = open();
+    for (Closable* each : all) each->close();
+  }
+
+ protected:
+  ~Closable() { open().erase(this); }
+
+ private:
+  static std::set<Closable*>& open() {
+    static std::set<Closable*> all;
+    return all;
+  }
+};
+
+/// Runs `work` on another thread, so that this one can call `progress` and notice Ctrl-C at once. An exception from
+/// either cancels the work before it goes on to the caller.
+void run_watched(const py::object& progress,
+                 const std::function<void(const demucs_ort::OnProgress&, const demucs_ort::CancelToken&)>& work);
+
+void register_files(py::module_& module);
 void register_lookahead(py::module_& module);
+void register_stream(py::module_& module);
 
 namespace pybind11::detail {
 template <>

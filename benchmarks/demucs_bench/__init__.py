@@ -20,3 +20,6 @@ DECK_VARIANTS = {
     "plain": "none of these",
 }
 """What a set of decks is played with."""
+
+LIVE_PARTS = {"map": "quality and load by window, lookahead and hop", "pace": "what this machine sustains"}
+"""What is measured of streams."""

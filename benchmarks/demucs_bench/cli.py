@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import BACKENDS, DECK_VARIANTS, EVERYWHERE
+from . import BACKENDS, DECK_VARIANTS, EVERYWHERE, LIVE_PARTS
 
 if TYPE_CHECKING:
     from .models import ModelChoice
@@ -28,7 +28,8 @@ def _parser() -> argparse.ArgumentParser:
     speed = commands.add_parser("speed", help="load, first-segment, steady and track time, and peak memory")
     scaling = commands.add_parser("scaling", help="time and peak memory by length of the track, speed by threads")
     decks = commands.add_parser("decks", help="a DJ set in real time: time to the first stem, underruns, load")
-    for command, model in ((quality, "demo"), (speed, "full"), (scaling, "full"), (decks, "demo")):
+    live = commands.add_parser("live", help="streams: quality and load by latency, and what this machine sustains")
+    for command, model in ((quality, "demo"), (speed, "full"), (scaling, "full"), (decks, "demo"), (live, "demo")):
         add = command.add_argument
         add("--model", action="append", help=f"{_MODEL_HELP} (default {model})")
         add("--results", type=Path, default=Path("benchmark_results"), help="where time-stamped folders go")
@@ -38,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (quality, speed, scaling):
         add = command.add_argument
         add("--backends", default=",".join(EVERYWHERE), help=f"some of {','.join(BACKENDS)} (default %(default)s)")
-    for command in (quality, speed, decks):
+    for command in (quality, speed, decks, live):
         add = command.add_argument
         add("--threads", type=int, default=0, help="threads of every backend (default 0: each one's own default)")
     add = quality.add_argument
@@ -62,7 +63,29 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=40.0, help="length of the set (default 40)")
     add("--rounds", type=int, default=3, help="first loads of a fresh process (default 3)")
     add("--seed", type=int, default=0, help="of the jumps, loops and loads (default 0)")
+    add = live.add_argument
+    add("--parts", default=",".join(LIVE_PARTS), help="what to measure, some of %(default)s (default: all)")
+    add("--windows", type=_fractions, default="3.9,2.6,1.95,1.3", help="seconds heard at a time (default %(default)s)")
+    add("--lookaheads", type=_seconds, default="0,0.1,0.25,0.5", help="seconds (default %(default)s)")
+    add("--hops", type=_seconds, default="1,0.5,0.25", help="seconds (default %(default)s)")
+    add("--limit", type=int, default=6, metavar="N", help="held-out songs to map (default 6)")
+    add("--seconds", type=float, default=12.0, help="length of the songs, and of the pace (default 12)")
     return parser
+
+
+def _seconds(text: str) -> list[float]:
+    return [float(number) for number in _fractions(text)]
+
+
+def _fractions(text: str) -> list[Fraction]:
+    """Seconds, separated by commas."""
+    try:
+        numbers = [Fraction(part) for part in text.split(",")]
+    except (ValueError, ZeroDivisionError):
+        numbers = [Fraction(-1)]
+    if min(numbers) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of seconds like 1,0.5")
+    return numbers
 
 
 def _numbers(text: str) -> list[int]:
@@ -77,9 +100,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line: 0 measured, 1 could not measure, 2 wrong usage, 4 measured but for failed tracks."""
     parser = _parser()
     options = parser.parse_args(argv)
-    known, option = (DECK_VARIANTS, "variants") if options.command == "decks" else (BACKENDS, "backends")
+    known, option = {"decks": (DECK_VARIANTS, "variants"), "live": (LIVE_PARTS, "parts")}.get(
+        options.command, (BACKENDS, "backends")
+    )
     backends = getattr(options, option).split(",")
-    numbers = [getattr(options, "threads", 0) + 1, getattr(options, "limit", None) or 1]
+    numbers = [getattr(options, "threads", 0) + 1, 1 if getattr(options, "limit", None) is None else options.limit]
     numbers += [getattr(options, name, 1) for name in ("rounds", "segments", "seconds")]
     if not set(backends) <= set(known) or len(set(backends)) != len(backends):
         parser.error(f"--{option} takes distinct names out of {', '.join(known)}")
@@ -116,6 +141,8 @@ def _run(options: argparse.Namespace, backends: Sequence[str]) -> int:
             return _speed(options, models, results)
         if options.command == "decks":
             return _decks(options, models, results)
+        if options.command == "live":
+            return _live(options, models, results)
         return _scaling(options, models, results)
     except (ModelError, BackendError, DatasetError, ResultError, ExportError, MissingInstrument, OSError) as error:
         return _fail(str(error))
@@ -125,10 +152,17 @@ def _run(options: argparse.Namespace, backends: Sequence[str]) -> int:
 
 def _settings(options: argparse.Namespace, models: "Sequence[ModelChoice]") -> dict[str, Any]:
     """What must be the same for a run to be gone on with."""
-    ignored = ("results", "resume", "cache", "backends", "variants", "default_model", "model")
-    chosen = {key: str(value) if isinstance(value, Path | Fraction) else value for key, value in vars(options).items()}
+    ignored = ("results", "resume", "cache", "backends", "variants", "parts", "default_model", "model")
+    chosen = {key: _plain(value) for key, value in vars(options).items()}
     described = [f"{model.file.name}@{model.weights}" for model in models]
     return {**{key: value for key, value in chosen.items() if key not in ignored}, "models": described}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path | Fraction) else value
 
 
 def _tracks(options: argparse.Namespace) -> "list[Track]":
@@ -179,12 +213,31 @@ def _decks(options: argparse.Namespace, models: "Sequence[ModelChoice]", results
     return _finish(results, "decks", summaries, report.decks_table(summaries), report.decks_plot)
 
 
+def _live(options: argparse.Namespace, models: "Sequence[ModelChoice]", results: "Results") -> int:
+    from . import live, report
+    from .tracks import synthesised
+
+    grid = live.points(options.windows, options.lookaheads, options.hops)
+    for model in models:
+        if live.MAP in results.rows:
+            tracks = synthesised(options.limit, options.seconds, "studio", options.cache / "songs")
+            live.measure_map(results, model, tracks, grid, options.threads, options.cache)
+        if live.PACE in results.rows:
+            live.measure_pace(results, model, options.windows, options.threads, options.seconds, options.cache)
+    summarise = {live.MAP: live.summarise_map, live.PACE: live.summarise_pace}
+    summaries = {part: summarise[part](rows) for part, rows in results.rows.items() if rows}
+    plot = report.live_plot if live.MAP in summaries else None
+    return _finish(results, "live", summaries, report.live_table(summaries), plot)
+
+
 def _finish(results: "Results", name: str, summaries: Any, table: str, plot: Any) -> int:
     from . import report
 
     report.write(results.folder, name, table)
-    plot(summaries, results.folder / f"{name}.png")
-    print(f"{table}\n\nin {results.folder}: {name}.md, {name}.png and one benchmark_results_*.json a backend")
+    if plot is not None:
+        plot(summaries, results.folder / f"{name}.png")
+    picture = f", {name}.png" if plot is not None else ""
+    print(f"{table}\n\nin {results.folder}: {name}.md{picture} and one benchmark_results_*.json a backend")
     rows = [row for found in results.rows.values() for row in found]
     return 4 if any(row["status"] != "ok" for row in rows) else 0
 

@@ -62,7 +62,7 @@ def short_window(model: ModelChoice, seconds: Fraction, cache: Path) -> Path:
             raise ModelError(f"{model.file} needs its weights, FILE.onnx@WEIGHTS, for the export with a shorter window")
         stock = model.pytorch
         if not isinstance(stock, HTDemucs):
-            raise ModelError(f"{model.file} is a bag; decks are measured with a single model")
+            raise ModelError(f"{model.file} is a bag; only a single model can be exported with a shorter window")
         print(f"exporting {name}, once", flush=True)
         trained = not model.weights.startswith("untrained:")
         demucs_export.export(stock, file.parent, name=name, trained=trained, segment=seconds)

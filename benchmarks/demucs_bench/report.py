@@ -106,6 +106,33 @@ def decks_table(summaries: Summaries) -> str:
     return "\n".join([*lines, "", *notes])
 
 
+def live_table(summaries: Summaries) -> str:
+    """Markdown: what this machine sustains, then quality and load at every point."""
+    lines = []
+    if "pace" in summaries:
+        head = ["model", "window, s", "hop, s", "latency, s", "hops", "underruns", "cores used"]
+        lines += [_line(head), _line(["---"] + ["---:"] * (len(head) - 1))]
+        for model, summary in summaries["pace"].items():
+            for row in summary["points"]:
+                cells = [f"{row['window']:g}", f"{row['hop']:.3f}", f"{row['latency']:.2f}", str(row["hops"])]
+                lines.append(_line([model, *cells, str(row["underruns"]), f"{row['cores_used']:.2f}"]))
+        lines += [""]
+        lines += [f"{model}, {text}" for model, found in summaries["pace"].items() for text in found["failed"]]
+    if "map" in summaries:
+        head = ["model", "window, s", "lookahead, s", "hop, s", "SI-SDR, dB", "below offline, dB", "SNR to offline, dB",
+                "time computing", "cores used"]  # fmt: skip
+        lines += [_line(head), _line(["---"] + ["---:"] * (len(head) - 1))]
+        for model, summary in summaries["map"].items():
+            for point in summary["points"]:
+                cells = [f"{point[key]:g}" for key in ("window", "lookahead", "hop")]
+                cells += [_decibels(point["si_sdr"], 3), _decibels(point["loss"], 3)]
+                cells += [_decibels(point["snr_to_offline"], 1), f"{100 * point['load']:.0f} %"]
+                lines.append(_line([model, *cells, f"{point['cores_used']:.2f}"]))
+        counts = {point["tracks"] for found in summaries["map"].values() for point in found["points"]}
+        lines += ["", f"Means over stems of {' or '.join(map(str, sorted(counts)))} songs."]
+    return "\n".join(lines)
+
+
 def quality_plot(summaries: Summaries, file: Path) -> None:
     """Mean SI-SDR a stem, one bar a backend, one panel a model."""
     stems = [*_stems(summaries), "all"]
@@ -186,6 +213,36 @@ def decks_plot(summaries: Summaries, file: Path) -> None:
         margins.set(xlabel="stems ahead of the playhead, s (at most 30)", ylabel="of the time with less, %")
         margins.set_title(model)
         for axes in (times, margins):
+            axes.grid(alpha=0.3)
+            axes.legend(fontsize="small")
+    _save(figure, file)
+
+
+def live_plot(summaries: Summaries, file: Path) -> None:
+    """A row of panels a model: loss against lookahead and against hop, and load against hop, a line a window."""
+    models = list(summaries["map"])
+    figure, panels = plt.subplots(len(models), 3, figsize=(13, 3.8 * len(models)), squeeze=False)
+    for row, model in zip(panels, models, strict=True):
+        points = summaries["map"][model]["points"]
+        hops, lookaheads = ({point[key] for point in points} for key in ("hop", "lookahead"))
+        hop, lookahead = (min(found, key=lambda value: abs(value - usual), default=usual)
+                          for found, usual in ((hops, 0.5), (lookaheads, 0.25)))  # fmt: skip
+        for window in sorted({point["window"] for point in points}):
+            label = f"window {window:g} s"
+            same = [point for point in points if point["window"] == window]
+            for axes, across, up, key, fixed in (
+                (row[0], "lookahead", "loss", "hop", hop),
+                (row[1], "hop", "loss", "lookahead", lookahead),
+                (row[2], "hop", "cores_used", "lookahead", lookahead),
+            ):
+                found = [(point[across], point[up]) for point in same if point[key] == fixed]
+                axes.plot(*zip(*sorted(found), strict=True) if found else ((), ()), "o-", label=label)
+        for axes, across, up, note in (
+            (row[0], "lookahead, s", "SI-SDR below offline, dB", f"hop {hop:g} s"),
+            (row[1], "hop, s", "SI-SDR below offline, dB", f"lookahead {lookahead:g} s"),
+            (row[2], "hop, s", "cores used", f"lookahead {lookahead:g} s"),
+        ):
+            axes.set(xlabel=across, ylabel=up, title=f"{model}, {note}")
             axes.grid(alpha=0.3)
             axes.legend(fontsize="small")
     _save(figure, file)

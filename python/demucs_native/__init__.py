@@ -3,6 +3,7 @@
 >>> import demucs_native
 >>> model = demucs_native.Model("htdemucs.onnx")  # or demo_model()
 >>> stems = model.separate(mix)  # float32 (2, frames) in, {"drums": (2, frames), ...} out
+>>> demucs_native.separate_file("song.mp3", "out", model, format="flac")  # [Path("out/drums.flac"), ...]
 
 The `onnxruntime` package's library does the computing; DEMUCS_ORT_ONNXRUNTIME names another one.
 """
@@ -17,8 +18,10 @@ from demucs_native._core import (
     LookaheadState,
     LookaheadWorkers,
     Model,
+    Stream,
     __version__,
     providers,
+    separate_file,
 )
 from demucs_native._errors import FetchError
 
@@ -35,11 +38,13 @@ __all__ = [
     "LookaheadState",
     "LookaheadWorkers",
     "Model",
+    "Stream",
     "__version__",
     "demo_model",
     "demo_model_file",
     "fetch",
     "providers",
+    "separate_file",
 ]
 
 

@@ -6,13 +6,14 @@ import collections.abc
 import numpy
 import numpy.typing
 import os
+import pathlib
 import typing
-__all__: list[str] = ['Error', 'Lookahead', 'LookaheadState', 'LookaheadWorkers', 'Model', 'providers']
+__all__: list[str] = ['Error', 'Lookahead', 'LookaheadState', 'LookaheadWorkers', 'Model', 'Stream', 'providers', 'separate_file']
 class Error(RuntimeError):
     """
     What the library raises by itself, besides ValueError and TypeError for unusable arguments.
     
-    `status` tells the kind: 'bad_model', 'runtime_missing', 'runtime_failed'.
+    `status` tells the kind: 'bad_model', 'runtime_missing', 'runtime_failed', 'output_failed'.
     """
     status: typing.ClassVar[str] = 'runtime_failed'
 class Model:
@@ -241,10 +242,100 @@ class Lookahead:
         """
         Names, in order.
         """
+class Stream:
+    """
+    Separates audio as it arrives, on a thread of its own.
+    
+    Stems come `latency_frames` after the mix, always. What is not ready in time is replaced and counted in `underruns`.
+    """
+    @staticmethod
+    def recommend(model: Model, *, load: typing.SupportsFloat | typing.SupportsIndex = 0.75, lookahead: typing.SupportsFloat | typing.SupportsIndex = 0.25, crossfade: typing.SupportsFloat | typing.SupportsIndex = 0.05) -> dict[str, typing.Any]:
+        """
+        Measures the model on this machine and returns what to give to Stream: the smallest hop at which computing takes
+        no more than `load` of the time, and a budget for the slowest run. Blocks for some runs of the model.
+        
+        Raises Error if that hop is too long for the model's segment.
+        """
+    def __enter__(self) -> Stream:
+        ...
+    def __exit__(self, type: typing.Any, value: typing.Any, traceback: typing.Any) -> None:
+        ...
+    def __init__(self, model: Model, *, hop: typing.SupportsFloat | typing.SupportsIndex = 0.5, lookahead: typing.SupportsFloat | typing.SupportsIndex = 0.25, crossfade: typing.SupportsFloat | typing.SupportsIndex = 0.05, budget: typing.SupportsFloat | typing.SupportsIndex = 0.5, underrun: str = 'silence', stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, priority: str = 'foreground') -> None:
+        """
+        Starts the stream's thread and runs the model once. Times are in seconds; latency is the sum of the four.
+        
+        hop: the model runs once every `hop`, on its newest segment of audio.
+        lookahead: what it hears past the newest audio it gives stems of.
+        crossfade: in which each run's stems take over from those of the run before, at most `hop`.
+        budget: for computing: the time of a run, and one block, and some milliseconds.
+        underrun: what stands for stems that are late: "silence", or "mix", shared equally between the stems.
+        stems, two_stems, other_method, residual_to, priority: as of Model.separate.
+        
+        Raises ValueError for unusable arguments, also if hop, crossfade and lookahead exceed the model's segment.
+        """
+    def close(self) -> None:
+        """
+        Ends the stream's thread, and what it computes.
+        """
+    def process(self, mix: numpy.typing.NDArray[numpy.float32]) -> dict[str, numpy.typing.NDArray[numpy.float32]]:
+        """
+        Takes the next frames of the mix, a float32 array (channels, frames) at the model's sample rate, and returns as
+        many of the stems: a dict from stem name to a float32 array of mix's shape, zeros for the first `latency_frames`.
+        
+        Never waits for the model: for audio that comes at the pace it plays.
+        """
+    def render(self, mix: numpy.typing.NDArray[numpy.float32]) -> dict[str, numpy.typing.NDArray[numpy.float32]]:
+        """
+        The same, but waits for stems that are not ready, at any pace. Raises Error if the model failed.
+        """
+    def reset(self) -> None:
+        """
+        Forgets all that was heard: the next frame is the stream's first.
+        """
+    @property
+    def failure(self) -> str:
+        """
+        Why the last run of the model that failed did so; empty: none did.
+        """
+    @property
+    def latency_frames(self) -> int:
+        """
+        Frames by which stems are later than the mix.
+        """
+    @property
+    def stems(self) -> list[str]:
+        """
+        Names, in order.
+        """
+    @property
+    def underruns(self) -> int:
+        """
+        Hops whose stems were replaced.
+        """
 def _set_default_library(path: os.PathLike | str | bytes) -> None:
     ...
 def providers() -> list[str]:
     """
     The providers that the ONNX Runtime library offers, as `Model` takes them. Raises Error.
+    """
+def separate_file(path: os.PathLike | str | bytes, out: os.PathLike | str | bytes, model: Model | None = None, *, format: str = 'wav', codec: str = '', bit_depth: str = '', bitrate: typing.SupportsInt | typing.SupportsIndex = 0, clip_mode: str = 'none', filename: str = '', stem_names: collections.abc.Mapping[str, str] = {}, stem_colors: collections.abc.Mapping[str, str] = {}, fold: collections.abc.Mapping[str, str] = {}, preserve_mix: bool = False, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, progress: collections.abc.Callable[[float], None] | None = None) -> list[pathlib.Path]:
+    """
+    Separates a song into files, as demucs_ort_cli does; docs/files.md tells more of each option.
+    
+    path: any file FFmpeg decodes, at any sample rate; of several audio streams the first is taken.
+    out: the folder to write to; it is made if need be.
+    model: default demo_model(), which is for trying only.
+    format: "wav", "flac", "mp3", "m4a", "ogg" or "stem.mp4". codec: of m4a and stem.mp4, "aac" or "alac".
+    bit_depth: "16", "24", or of wav "32f". bitrate: kbit/s of mp3, aac and ogg. Empty and 0: the format's default.
+    clip_mode: "none", "rescale" or "clamp", as demucs has them.
+    filename: a pattern of {track}, {stem} and {ext}; default "{stem}.{ext}", of stem files "{track}.{ext}".
+    stem_names, stem_colors, fold, preserve_mix: of stem files; {"drums": "Kit"}, {"drums": "#009E73"},
+        {"guitar": "other"}, and whether the song's own packets are copied where that is possible.
+    overlap, shifts, seed, stems, two_stems, other_method, residual_to, progress: see Model.separate.
+    
+    Returns the files, which appear together when all are complete. What a person should know, such as samples that were
+    clipped, comes as UserWarning. Raises ValueError for unusable arguments and for a file that holds no usable audio, Error
+    with status 'output_failed' if the files cannot be written, with 'runtime_missing' if this module was built without
+    FFmpeg, and what Model.separate raises. Other threads run meanwhile; Ctrl-C stops it and leaves no file.
     """
 __version__: str = '0.1.0'

@@ -283,3 +283,34 @@ def test_decks_refuse_what_cannot_be_measured(gains_model: Path, tmp_path: Path)
     with pytest.raises(SystemExit):
         bench("decks", "--variants", "python", "--results", tmp_path)
     assert bench("decks", "--model", gains_model, "--results", tmp_path, "--cache", tmp_path) == 1  # weights unknown
+
+
+def test_streams_are_mapped_and_paced(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    grid = ["--windows", "3.9", "--lookaheads", "0.1,3.5", "--hops", "1,0.5", "--limit", 1, "--seconds", 4]
+    assert bench("live", *grid, "--cache", cache, "--results", tmp_path / "results") == 0
+    (folder,) = (tmp_path / "results").iterdir()
+    found = results_in(folder)
+    assert list(found) == ["map", "pace"]
+    by_hop = {point["hop"]: point for point in found["map"]["summary"]["htdemucs_demo"]["points"]}
+    assert set(by_hop) == {0.5, 1.0}  # with a lookahead of 3.5 s no hop fits the window
+    for point in by_hop.values():
+        assert point["si_sdr"] > 0 and abs(point["loss"]) < 1.5  # the first seconds of a song, heard from its start
+        assert 5 < point["snr_to_offline"] < 60
+    assert by_hop[0.5]["cores_used"] > 1.5 * by_hop[1.0]["cores_used"]
+    (pace,) = found["pace"]["rows"]
+    assert pace["latency"] == pytest.approx(pace["hop"] + pace["budget"] + 0.3, abs=1e-3)
+    assert pace["hops"] == int(pace["audio_seconds"] / pace["hop"])
+    table = (folder / "live.md").read_text()
+    assert "below offline" in table and "underruns" in table
+    assert (folder / "live.png").stat().st_size > 5000
+
+
+def test_live_refuses_what_cannot_be_measured(gains_model: Path, tmp_path: Path) -> None:
+    for wrong in (["--windows", "long"], ["--hops", "1,-2"], ["--parts", "deck"], ["--limit", 0]):
+        with pytest.raises(SystemExit):
+            bench("live", *wrong, "--results", tmp_path)
+    # Another window needs the weights; its own is too short for a stream of a musical length.
+    assert bench("live", "--model", gains_model, "--windows", "2.6", "--parts", "pace", "--results", tmp_path) == 1
+    own = ["--windows", "1000/44100", "--parts", "pace"]
+    assert bench("live", "--model", gains_model, *own, "--results", tmp_path / "own") == 4

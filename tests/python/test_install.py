@@ -172,6 +172,9 @@ def test_examples(static_prefix: Path, small_export: Report, tmp_path: Path) -> 
     said = run(folder / "deck", small_export.onnx)
     assert re.search(r"after loading: +\d\.\d\d s without stems, then 0 blocks provisional, [1-9]\d* final", said), said
     assert "100 % of the track is final" in said
+    said = run(folder / "stream", small_export.onnx)
+    assert [line.split()[0] for line in said.splitlines()] == ["latency", "drums", "bass", "other", "vocals", "late"]
+    assert re.search(r"other +0\.\d*[1-9]", said), said
     mix = music(100_000)
     (tmp_path / "mix.f32").write_bytes(mix.T.tobytes())
     said = run(folder / "separate_c", small_export.onnx, tmp_path / "mix.f32", tmp_path)

@@ -1,0 +1,81 @@
+#ifndef DEMUCS_ORT_C_API_STREAM_H
+#define DEMUCS_ORT_C_API_STREAM_H
+
+/*
+ * Streams for C: the class of stream.hpp, whose documentation holds here too, by the rules of c_api.h.
+ * "Real-time safe": takes no lock, allocates nothing, makes no system call.
+ */
+
+#include "demucs_ort/c_api.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+  DEMUCS_ORT_UNDERRUN_SILENCE = 0, /* what is not ready in time is silent */
+  DEMUCS_ORT_UNDERRUN_MIX = 1      /* or the mix, as late as the stems, shared equally between them */
+};
+
+/* See demucs_ort::StreamOptions. What it points to is only needed during the call it is given to. */
+typedef struct demucs_ort_stream_options {
+  size_t struct_size;
+  double hop;               /* seconds from one run of the model to the next */
+  double lookahead;         /* seconds heard past what stems are given of */
+  double crossfade;         /* seconds in which a run's stems take over from those before, at most hop */
+  double budget;            /* seconds for computing, in (0, 60] */
+  const char* const* stems; /* which to deliver, in this order; NULL: all of the model's */
+  size_t stem_count;
+  const char* two_stems;   /* not NULL: deliver that stem and "no_<stem>"; excludes stems */
+  const char* residual_to; /* not NULL: this delivered stem takes all that the model's other stems leave of the mix */
+  int32_t other_method;    /* for two_stems; DEMUCS_ORT_OTHER_... */
+  int32_t underrun;        /* DEMUCS_ORT_UNDERRUN_...; default SILENCE */
+  int32_t priority;        /* DEMUCS_ORT_PRIORITY_...; default FOREGROUND */
+} demucs_ort_stream_options;
+
+/* Fills in the defaults. `struct_size`: sizeof(demucs_ort_stream_options). */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_options_init(demucs_ort_stream_options* options,
+                                                                   size_t struct_size);
+
+/* Measures the model on this machine and changes hop, to the smallest at which computing takes no more than `load` of
+ * the time, in (0, 1], and budget. `options` must be initialised. Blocks for some runs of the model. Fails with
+ * RUNTIME_FAILED if that hop is too long for the model's segment. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_recommend(const demucs_ort_model* model, double load,
+                                                                demucs_ort_stream_options* options);
+
+typedef struct demucs_ort_stream demucs_ort_stream;
+
+/* Starts the stream's thread and runs the model once. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_create(const demucs_ort_model* model,
+                                                             const demucs_ort_stream_options* options,
+                                                             demucs_ort_stream** stream);
+/* Stops a running inference. */
+DEMUCS_ORT_EXPORT void demucs_ort_stream_free(demucs_ort_stream* stream);
+
+/* Takes the next `frames` of the mix, in[channel][frame], planar float32 at the model's sample rate, and gives as many
+ * of the stems, out[stem][channel][frame]: zeros for the first demucs_ort_stream_latency_frames. `out` may hold buffers
+ * of `in`. For one thread at a time, together with render and reset. Real-time safe. NULL: does nothing. */
+DEMUCS_ORT_EXPORT void demucs_ort_stream_process(demucs_ort_stream* stream, const float* const* in,
+                                                 float* const* const* out, size_t frames);
+/* The same, but waits for stems that are not ready. Not real-time safe. RUNTIME_FAILED: the model failed, and those
+ * stems were replaced. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_render(demucs_ort_stream* stream, const float* const* in,
+                                                             float* const* const* out, size_t frames);
+/* Forgets all that was heard: the next frame is the stream's first. Real-time safe. */
+DEMUCS_ORT_EXPORT void demucs_ort_stream_reset(demucs_ort_stream* stream);
+
+/* Constant. Thread-safe, as all below. */
+DEMUCS_ORT_EXPORT size_t demucs_ort_stream_latency_frames(const demucs_ort_stream* stream);
+/* Hops whose stems were replaced, since creation. Real-time safe. */
+DEMUCS_ORT_EXPORT uint64_t demucs_ort_stream_underruns(const demucs_ort_stream* stream);
+/* Puts why the last run of the model that failed did so into text[0 .. size), cut to fit; "": none did. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_failure(const demucs_ort_stream* stream, char* text, size_t size);
+/* What is delivered, in order. The name belongs to the stream; NULL: there is no stem of that number. */
+DEMUCS_ORT_EXPORT size_t demucs_ort_stream_stem_count(const demucs_ort_stream* stream);
+DEMUCS_ORT_EXPORT const char* demucs_ort_stream_stem_name(const demucs_ort_stream* stream, size_t index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

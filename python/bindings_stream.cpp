@@ -1,0 +1,187 @@
+#include <algorithm>
+#include <mutex>
+
+#include "bindings_support.hpp"
+
+using namespace demucs_ort;
+
+namespace {
+
+/// A Stream that Python threads may call in any way: one at a time has it.
+class LiveStream : public Closable {
+ public:
+  LiveStream(const std::shared_ptr<Model>& model, const StreamOptions& options) {
+    const py::gil_scoped_release release;
+    stream_.emplace(model, options);
+  }
+  ~LiveStream() { close(); }
+
+  void close() override {
+    const py::gil_scoped_release release;
+    const std::lock_guard lock(mutex_);
+    stream_.reset();
+  }
+
+  py::dict process(const MixArgument& mix) {
+    return go_through(mix, [](Stream& stream, const float* const* in, float* const* const* out, std::size_t frames) {
+      stream.process(in, out, frames);
+    });
+  }
+
+  py::dict render(const MixArgument& mix) {
+    return go_through(mix, [](Stream& stream, const float* const* in, float* const* const* out, std::size_t frames) {
+      stream.render(in, out, frames);
+    });
+  }
+
+  /// What `ask` answers, of a stream that nobody else has meanwhile.
+  template <typename Ask>
+  auto with(const Ask& ask) {
+    const py::gil_scoped_release release;
+    const std::lock_guard lock(mutex_);
+    if (!stream_) throw Error(Status::invalid_argument, "the stream has been closed");
+    return ask(*stream_);
+  }
+
+ private:
+  /// Does a block in short parts, so that Ctrl-C is noticed in between.
+  template <typename Part>
+  py::dict go_through(const MixArgument& mix_argument, const Part& part) {
+    const auto [info, names] = with([](Stream& stream) { return std::pair(stream.model().info(), stream.stems()); });
+    const Array mix = checked_track(mix_argument, info);
+    const auto frames = static_cast<std::size_t>(mix.shape(1));
+    const StemArrays stems(names, info.channels, frames);
+    std::vector<const float*> in = row_pointers(mix.data(), mix);
+    std::vector<std::vector<float*>> rows;
+    for (std::size_t s = 0; s < names.size(); ++s) {
+      rows.emplace_back(stems.pointers()[s], stems.pointers()[s] + info.channels);
+    }
+    std::vector<float* const*> out;
+    for (const auto& stem : rows) out.push_back(stem.data());
+    constexpr std::size_t longest = 4096;
+    for (std::size_t at = 0; at < frames; at += longest) {
+      const std::size_t count = std::min(longest, frames - at);
+      with([&](Stream& stream) { part(stream, in.data(), out.data(), count); });
+      for (const float*& channel : in) channel += count;
+      for (auto& stem : rows) {
+        for (float*& channel : stem) channel += count;
+      }
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    }
+    return stems.dict();
+  }
+
+  std::mutex mutex_;
+  std::optional<Stream> stream_;
+};
+
+/// Keyword arguments of Stream's constructor.
+class OptionsDict : public py::dict {
+ public:
+  using py::dict::dict;
+};
+
+Underrun underrun_named(const std::string& name) {
+  if (name == "silence") return Underrun::silence;
+  if (name == "mix") return Underrun::mix;
+  throw py::value_error("underrun is '" + name + "'; choose 'silence' or 'mix'");
+}
+
+const StreamOptions defaults;
+
+}  // namespace
+
+namespace pybind11::detail {
+template <>
+struct handle_type_name<OptionsDict> {
+  static constexpr auto name = const_name("dict[str, typing.Any]");
+};
+}  // namespace pybind11::detail
+
+void register_stream(py::module_& module) {
+  py::classh<LiveStream>(module, "Stream",
+                         "Separates audio as it arrives, on a thread of its own.\n\n"
+                         "Stems come `latency_frames` after the mix, always. What is not ready in time is replaced and "
+                         "counted in `underruns`.")
+      .def(py::init([](const std::shared_ptr<Model>& model, double hop, double lookahead, double crossfade,
+                       double budget, const std::string& underrun, const std::optional<std::vector<std::string>>& stems,
+                       const std::optional<std::string>& two_stems, const std::string& other_method,
+                       const std::optional<std::string>& residual_to, const std::string& priority) {
+             const SeparatorOptions choice =
+                 separator_options(0, 0, 0, {}, stems, two_stems.value_or(""), other_method, residual_to.value_or(""));
+             return std::make_unique<LiveStream>(
+                 model,
+                 StreamOptions{hop, lookahead, crossfade, budget, underrun_named(underrun), choice.stems,
+                               choice.two_stems, choice.other_method, choice.residual_to, priority_named(priority)});
+           }),
+           py::arg("model"), py::kw_only(), py::arg("hop") = defaults.hop, py::arg("lookahead") = defaults.lookahead,
+           py::arg("crossfade") = defaults.crossfade, py::arg("budget") = defaults.budget,
+           py::arg("underrun") = "silence", py::arg("stems") = py::none(), py::arg("two_stems") = py::none(),
+           py::arg("other_method") = "add", py::arg("residual_to") = py::none(), py::arg("priority") = "foreground",
+           R"(Starts the stream's thread and runs the model once. Times are in seconds; latency is the sum of the four.
+
+hop: the model runs once every `hop`, on its newest segment of audio.
+lookahead: what it hears past the newest audio it gives stems of.
+crossfade: in which each run's stems take over from those of the run before, at most `hop`.
+budget: for computing: the time of a run, and one block, and some milliseconds.
+underrun: what stands for stems that are late: "silence", or "mix", shared equally between the stems.
+stems, two_stems, other_method, residual_to, priority: as of Model.separate.
+
+Raises ValueError for unusable arguments, also if hop, crossfade and lookahead exceed the model's segment.)")
+      .def(
+          "process",
+          [](LiveStream& self, const MixArgument& mix) { return py::typing::Dict<py::str, Array>(self.process(mix)); },
+          py::arg("mix"),
+          R"(Takes the next frames of the mix, a float32 array (channels, frames) at the model's sample rate, and returns as
+many of the stems: a dict from stem name to a float32 array of mix's shape, zeros for the first `latency_frames`.
+
+Never waits for the model: for audio that comes at the pace it plays.)")
+      .def(
+          "render",
+          [](LiveStream& self, const MixArgument& mix) { return py::typing::Dict<py::str, Array>(self.render(mix)); },
+          py::arg("mix"),
+          "The same, but waits for stems that are not ready, at any pace. Raises Error if the model failed.")
+      .def(
+          "reset", [](LiveStream& self) { self.with([](Stream& stream) { stream.reset(); }); },
+          "Forgets all that was heard: the next frame is the stream's first.")
+      .def_property_readonly(
+          "latency_frames", [](LiveStream& self) { return self.with([](Stream& s) { return s.latency_frames(); }); },
+          "Frames by which stems are later than the mix.")
+      .def_property_readonly(
+          "underruns", [](LiveStream& self) { return self.with([](Stream& s) { return s.underruns(); }); },
+          "Hops whose stems were replaced.")
+      .def_property_readonly(
+          "failure", [](LiveStream& self) { return self.with([](Stream& s) { return s.failure(); }); },
+          "Why the last run of the model that failed did so; empty: none did.")
+      .def_property_readonly(
+          "stems", [](LiveStream& self) { return self.with([](Stream& s) { return s.stems(); }); }, "Names, in order.")
+      .def("close", &LiveStream::close, "Ends the stream's thread, and what it computes.")
+      .def(
+          "__enter__", [](LiveStream& self) -> LiveStream& { return self; }, py::return_value_policy::reference)
+      .def(
+          "__exit__", [](LiveStream& self, const py::object&, const py::object&, const py::object&) { self.close(); },
+          py::arg("type"), py::arg("value"), py::arg("traceback"))
+      .def_static(
+          "recommend",
+          [](const std::shared_ptr<Model>& model, double load, double lookahead, double crossfade) {
+            StreamOptions options;
+            options.lookahead = lookahead;
+            options.crossfade = crossfade;
+            {
+              const py::gil_scoped_release release;
+              options = Stream::recommend(model, options, load);
+            }
+            OptionsDict found;
+            found["hop"] = options.hop;
+            found["lookahead"] = options.lookahead;
+            found["crossfade"] = options.crossfade;
+            found["budget"] = options.budget;
+            return found;
+          },
+          py::arg("model"), py::kw_only(), py::arg("load") = 0.75, py::arg("lookahead") = defaults.lookahead,
+          py::arg("crossfade") = defaults.crossfade,
+          R"(Measures the model on this machine and returns what to give to Stream: the smallest hop at which computing takes
+no more than `load` of the time, and a budget for the slowest run. Blocks for some runs of the model.
+
+Raises Error if that hop is too long for the model's segment.)");
+}

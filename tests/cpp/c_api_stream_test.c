@@ -1,0 +1,153 @@
+/* Streams as a C99 program sees them. usage: c_api_stream_test FOLDER_OF_MODELS */
+#include "demucs_ort/c_api_stream.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { channels = 2, sources = 2, frames = 6000, block = 100 };
+
+static int failures = 0;
+
+static void check(int good, const char* what, int line) {
+  if (good) return;
+  ++failures;
+  printf("line %d: %s; the last error is \"%s\"\n", line, what, demucs_ort_last_error());
+}
+#define CHECK(condition) check((condition) ? 1 : 0, #condition, __LINE__)
+
+static void check_fails(demucs_ort_status found, demucs_ort_status wanted, const char* text, int line) {
+  if (found == wanted && strstr(demucs_ort_last_error(), text) != NULL) return;
+  ++failures;
+  printf("line %d: status %d (wanted %d), \"%s\" (wanted \"%s\")\n", line, (int)found, (int)wanted,
+         demucs_ort_last_error(), text);
+}
+#define CHECK_FAILS(call, status, text) check_fails((call), (status), (text), __LINE__)
+
+static demucs_ort_model* load(const char* folder, const char* name) {
+  char path[4096];
+  demucs_ort_model* model = NULL;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  if (demucs_ort_model_load(path, NULL, &model) != DEMUCS_ORT_OK) {
+    printf("%s: %s\n", name, demucs_ort_last_error());
+    exit(1);
+  }
+  return model;
+}
+
+/* For a model of 1000 frames at 44.1 kHz. */
+static demucs_ort_stream_options short_options(void) {
+  demucs_ort_stream_options options;
+  CHECK(demucs_ort_stream_options_init(&options, sizeof options) == DEMUCS_ORT_OK);
+  CHECK(options.priority == DEMUCS_ORT_PRIORITY_FOREGROUND && options.hop > 0 && options.budget > 0);
+  options.hop = 0.008;
+  options.lookahead = 0.004;
+  options.crossfade = 0.002;
+  options.budget = 0.02;
+  return options;
+}
+
+static float mix[channels][frames];
+static float out[sources][channels][frames];
+
+static void check_renders(const demucs_ort_model* model) {
+  demucs_ort_stream_options options = short_options();
+  demucs_ort_stream* stream = NULL;
+  char why[8] = "garbage";
+  size_t latency;
+  options.residual_to = "bass"; /* so that the stems add up to the mix */
+  CHECK(demucs_ort_stream_create(model, &options, &stream) == DEMUCS_ORT_OK);
+  CHECK(demucs_ort_stream_stem_count(stream) == 2);
+  CHECK(strcmp(demucs_ort_stream_stem_name(stream, 1), "bass") == 0);
+  CHECK(demucs_ort_stream_stem_name(stream, 2) == NULL);
+  latency = demucs_ort_stream_latency_frames(stream);
+  CHECK(latency == 353 + 176 + 88 + 882);
+  for (int pass = 0; pass < 2; ++pass) {
+    for (size_t at = 0; at < frames; at += block) {
+      const float* in[] = {mix[0] + at, mix[1] + at};
+      float* first[] = {out[0][0] + at, out[0][1] + at};
+      float* second[] = {out[1][0] + at, out[1][1] + at};
+      float* const* stems[] = {first, second};
+      CHECK(demucs_ort_stream_render(stream, in, stems, block) == DEMUCS_ORT_OK);
+    }
+    for (size_t i = 0; i < frames; ++i) {
+      const float expected = i < latency ? 0 : mix[1][i - latency];
+      if (fabsf(out[0][1][i] + out[1][1][i] - expected) < 1e-6f) continue;
+      CHECK(!"the stems do not add up to the mix");
+      break;
+    }
+    demucs_ort_stream_reset(stream);
+  }
+  CHECK(demucs_ort_stream_underruns(stream) == 0);
+  CHECK(demucs_ort_stream_failure(stream, why, sizeof why) == DEMUCS_ORT_OK && why[0] == '\0');
+  CHECK_FAILS(demucs_ort_stream_failure(stream, why, 0), DEMUCS_ORT_INVALID_ARGUMENT, "room");
+  CHECK_FAILS(demucs_ort_stream_render(stream, NULL, NULL, 1), DEMUCS_ORT_INVALID_ARGUMENT, "in is NULL");
+  demucs_ort_stream_free(stream);
+}
+
+/* Far more at once than there is time to compute. */
+static void check_underruns(const demucs_ort_model* model) {
+  demucs_ort_stream_options options = short_options();
+  demucs_ort_stream* stream = NULL;
+  const float* in[] = {mix[0], mix[1]};
+  float* first[] = {out[0][0], out[0][1]};
+  float* second[] = {out[1][0], out[1][1]};
+  float* const* stems[] = {first, second};
+  options.underrun = DEMUCS_ORT_UNDERRUN_MIX;
+  CHECK(demucs_ort_stream_create(model, &options, &stream) == DEMUCS_ORT_OK);
+  demucs_ort_stream_process(stream, in, stems, frames);
+  CHECK(demucs_ort_stream_underruns(stream) > 0);
+  demucs_ort_stream_free(stream);
+}
+
+static void check_recommends(const demucs_ort_model* model) {
+  demucs_ort_stream_options options = short_options();
+  const double hop = options.hop;
+  CHECK_FAILS(demucs_ort_stream_recommend(model, 0, &options), DEMUCS_ORT_INVALID_ARGUMENT, "load");
+  CHECK(options.hop == hop);
+  CHECK(demucs_ort_stream_recommend(model, 1, &options) == DEMUCS_ORT_OK);
+  CHECK(options.hop < 0.0168 && options.hop >= options.crossfade && options.budget >= 0.03);
+}
+
+static void check_refusals(const demucs_ort_model* model) {
+  demucs_ort_stream_options options = short_options();
+  demucs_ort_stream* stream = NULL;
+  const char* const unknown[] = {"piano"};
+  CHECK_FAILS(demucs_ort_stream_create(NULL, NULL, &stream), DEMUCS_ORT_INVALID_ARGUMENT, "model is NULL");
+  CHECK_FAILS(demucs_ort_stream_create(model, NULL, &stream), DEMUCS_ORT_INVALID_ARGUMENT, "only 1000");
+  options.underrun = 2;
+  CHECK_FAILS(demucs_ort_stream_create(model, &options, &stream), DEMUCS_ORT_INVALID_ARGUMENT, "underrun");
+  options = short_options();
+  options.priority = 9;
+  CHECK_FAILS(demucs_ort_stream_create(model, &options, &stream), DEMUCS_ORT_INVALID_ARGUMENT, "priority");
+  options = short_options();
+  options.stems = unknown;
+  options.stem_count = 1;
+  CHECK_FAILS(demucs_ort_stream_create(model, &options, &stream), DEMUCS_ORT_INVALID_ARGUMENT, "piano");
+  options = short_options();
+  options.struct_size = 3;
+  CHECK_FAILS(demucs_ort_stream_create(model, &options, &stream), DEMUCS_ORT_INVALID_ARGUMENT, "struct_size");
+  CHECK(stream == NULL);
+  demucs_ort_stream_free(NULL);
+  demucs_ort_stream_reset(NULL);
+  demucs_ort_stream_process(NULL, NULL, NULL, 5);
+  CHECK(demucs_ort_stream_latency_frames(NULL) == 0 && demucs_ort_stream_stem_count(NULL) == 0);
+}
+
+int main(int argc, char** argv) {
+  demucs_ort_model* model;
+  if (argc != 2) return 2;
+  model = load(argv[1], "gains.onnx");
+  for (size_t i = 0; i < frames; ++i) {
+    mix[0][i] = sinf((float)i * 0.05f);
+    mix[1][i] = cosf((float)i * 0.11f);
+  }
+  check_renders(model);
+  check_underruns(model);
+  check_recommends(model);
+  check_refusals(model);
+  demucs_ort_model_free(model);
+  return failures == 0 ? 0 : 1;
+}
