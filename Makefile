@@ -7,7 +7,7 @@ CLI := build/release/demucs_ort_cli
 DEMO_MODEL := build/demo_model/htdemucs_demo.onnx
 WHEEL_STAMP := build/wheel.stamp
 CPP_SOURCES := $(wildcard cpp/*/*.[ch]pp cpp/include/demucs_ort/*.h cpp/include/demucs_ort/*.hpp tests/cpp/*.c* tests/fuzz/*.[ch]pp examples/*.c* python/*.[ch]pp)
-WHEEL_SOURCES := $(CPP_SOURCES) CMakeLists.txt python/CMakeLists.txt cmake/Findonnxruntime.cmake pyproject.toml \
+WHEEL_SOURCES := $(CPP_SOURCES) CMakeLists.txt cpp/files/CMakeLists.txt python/CMakeLists.txt cmake/Findonnxruntime.cmake pyproject.toml \
                  $(wildcard python/demucs_native/*.py* python/demucs_native/*.json */demucs_*/*.py) $(DEMO_MODEL)
 
 .PHONY: help setup build demo test sanitize fuzz lint format stubs clean

@@ -1,13 +1,10 @@
 // The Python door of the library: checks and converts arguments, lets other Python threads run, calls the core.
-#include <chrono>
-#include <condition_variable>
 #include <exception>
 #include <map>
-#include <mutex>
 #include <optional>
-#include <thread>
 
 #include "bindings_support.hpp"
+#include "failure.hpp"
 
 using namespace demucs_ort;
 
@@ -23,12 +20,19 @@ std::filesystem::path& default_library() {
 
 PYBIND11_CONSTINIT py::gil_safe_call_once_and_store<py::object> error_class;
 
+void set_error(const char* sentence, const char* status) {
+  const py::object& type = error_class.get_stored();
+  const py::object instance = type(sentence);
+  instance.attr("status") = status;
+  PyErr_SetObject(type.ptr(), instance.ptr());
+}
+
 void register_error(py::module_& module) {
   error_class.call_once_and_store_result([&] {
     py::exception<Error> created(module, "Error", PyExc_RuntimeError);
     created.doc() =
         "What the library raises by itself, besides ValueError and TypeError for unusable arguments.\n\n"
-        "`status` tells the kind: 'bad_model', 'runtime_missing', 'runtime_failed'.";
+        "`status` tells the kind: 'bad_model', 'runtime_missing', 'runtime_failed', 'output_failed'.";
     created.attr("status") = "runtime_failed";
     return py::object(created);
   });
@@ -40,62 +44,15 @@ void register_error(py::module_& module) {
         PyErr_SetString(PyExc_ValueError, failure.what());
         return;
       }
-      const py::object& type = error_class.get_stored();
-      const py::object instance = type(failure.what());
-      instance.attr("status") = status_name(failure.status());
-      PyErr_SetObject(type.ptr(), instance.ptr());
-    }
-  });
-}
-
-/// Runs `work` on another thread, so that this one can call `progress` and notice Ctrl-C at once. An exception from
-/// either cancels the work before it goes on to the caller.
-template <typename Work>
-void run_watched(const py::object& progress, const Work& work) {
-  const CancelToken cancel;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::optional<double> fraction;
-  bool finished = false;
-  std::exception_ptr failure;
-
-  std::thread worker([&] {
-    try {
-      work(
-          [&](const Progress& news) {
-            const std::lock_guard lock(mutex);
-            if (news.stage == Stage::separating) fraction = news.fraction;
-            changed.notify_one();
-          },
-          cancel);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    const std::lock_guard lock(mutex);
-    finished = true;
-    changed.notify_one();
-  });
-  try {
-    for (bool done = false; !done;) {
-      std::optional<double> news;
-      {
-        const py::gil_scoped_release release;
-        std::unique_lock lock(mutex);
-        changed.wait_for(lock, std::chrono::milliseconds(50), [&] { return finished || fraction.has_value(); });
-        std::swap(news, fraction);
-        done = finished;
+      set_error(failure.what(), status_name(failure.status()));
+    } catch (const Failure& failure) {
+      if (failure.code() == exit_usage || failure.code() == exit_input) {
+        PyErr_SetString(PyExc_ValueError, failure.what());
+      } else {
+        set_error(failure.what(), "output_failed");
       }
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-      if (news && !progress.is_none()) progress(*news);
     }
-  } catch (...) {
-    cancel.request();
-    const py::gil_scoped_release release;
-    worker.join();
-    throw;
-  }
-  worker.join();
-  if (failure) std::rethrow_exception(failure);
+  });
 }
 
 py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sample_rate, double overlap,
@@ -250,5 +207,6 @@ Raises TypeError and ValueError for unusable arguments or samples that are not f
       .def_property_readonly("onnxruntime_version", [](const Model& self) { return self.runtime_version(); });
   register_lookahead(module);
   register_stream(module);
+  register_files(module);
   py::module_::import("atexit").attr("register")(py::cpp_function(&Closable::close_all));
 }

@@ -1,5 +1,11 @@
 #include "bindings_support.hpp"
 
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+
 using namespace demucs_ort;
 
 const char* status_name(Status status) {
@@ -94,4 +100,51 @@ SeparatorOptions separator_options(double overlap, unsigned shifts, std::uint32_
   options.other_method = other_method == "add" ? OtherMethod::add : OtherMethod::minus;
   options.residual_to = residual_to;
   return options;
+}
+
+void run_watched(const py::object& progress, const std::function<void(const OnProgress&, const CancelToken&)>& work) {
+  const CancelToken cancel;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::optional<double> fraction;
+  bool finished = false;
+  std::exception_ptr failure;
+
+  std::thread worker([&] {
+    try {
+      work(
+          [&](const Progress& news) {
+            const std::lock_guard lock(mutex);
+            if (news.stage == Stage::separating) fraction = news.fraction;
+            changed.notify_one();
+          },
+          cancel);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const std::lock_guard lock(mutex);
+    finished = true;
+    changed.notify_one();
+  });
+  try {
+    for (bool done = false; !done;) {
+      std::optional<double> news;
+      {
+        const py::gil_scoped_release release;
+        std::unique_lock lock(mutex);
+        changed.wait_for(lock, std::chrono::milliseconds(50), [&] { return finished || fraction.has_value(); });
+        std::swap(news, fraction);
+        done = finished;
+      }
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      if (news && !progress.is_none()) progress(*news);
+    }
+  } catch (...) {
+    cancel.request();
+    const py::gil_scoped_release release;
+    worker.join();
+    throw;
+  }
+  worker.join();
+  if (failure) std::rethrow_exception(failure);
 }

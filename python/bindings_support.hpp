@@ -7,6 +7,7 @@
 #include <pybind11/stl/filesystem.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -96,6 +97,12 @@ class Closable {
   }
 };
 
+/// Runs `work` on another thread, so that this one can call `progress` and notice Ctrl-C at once. An exception from
+/// either cancels the work before it goes on to the caller.
+void run_watched(const py::object& progress,
+                 const std::function<void(const demucs_ort::OnProgress&, const demucs_ort::CancelToken&)>& work);
+
+void register_files(py::module_& module);
 void register_lookahead(py::module_& module);
 void register_stream(py::module_& module);
 

@@ -9,8 +9,9 @@
 
 namespace {
 
-constexpr int aac_packet = 1024;     // frames
-constexpr int encoder_delay = 1024;  // of FFmpeg's AAC encoder
+constexpr int aac_packet = 1024;       // frames
+constexpr int aac_low_complexity = 1;  // FFmpeg's name of it differs from version to version
+constexpr int encoder_delay = 1024;    // of FFmpeg's AAC encoder
 
 }  // namespace
 
@@ -60,7 +61,7 @@ std::string PacketCopy::Impl::refusal(const Encoding& encoding, int rate) const 
   const AVCodecID wanted = encoding.codec == Codec::aac ? AV_CODEC_ID_AAC : AV_CODEC_ID_ALAC;
   if (std::strstr(input->iformat->name, "mp4") == nullptr) return "the song is no MP4 file";
   if (parameters.codec_id != wanted) return "the song's codec is not " + encoder_name(encoding);
-  if (wanted == AV_CODEC_ID_AAC && parameters.profile != FF_PROFILE_AAC_LOW) return "the song is no AAC-LC";
+  if (wanted == AV_CODEC_ID_AAC && parameters.profile != aac_low_complexity) return "the song is no AAC-LC";
   if (parameters.ch_layout.nb_channels != 2) return "the song is not stereo";
   if (parameters.sample_rate != rate || stream->time_base.num != 1 || stream->time_base.den != rate) {
     return "a stem file has 44.1 or 48 kHz";

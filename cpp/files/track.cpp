@@ -29,10 +29,14 @@ namespace {
 
 constexpr std::size_t stereo = 2;
 
-/// Files that cannot take their names are found out before the work, not after it.
-void refuse_folders(const std::vector<fs::path>& files) {
+/// Files that must not or cannot take their names are found out before the work, not after it.
+void check_places(const std::vector<fs::path>& files, const fs::path& input) {
   std::error_code ignored;
   for (const auto& file : files) {
+    if (fs::equivalent(file, input, ignored)) {
+      throw Failure(exit_usage, "the stem '" + file.string() +
+                                    "' would overwrite an input of that name; choose another output folder");
+    }
     if (fs::is_directory(file, ignored)) {
       throw Failure(exit_output, "cannot write '" + file.string() + "': there is a folder of that name");
     }
@@ -72,7 +76,7 @@ class TrackFiles {
  public:
   TrackFiles(const std::vector<std::string>& stems, const TrackJob& job, const FileSettings& settings)
       : job_(job), settings_(settings), finals_(output_files(stems, job, settings)) {
-    refuse_folders(finals_);
+    check_places(finals_, job.input);
     if (settings.encoding.format == Format::stem_mp4) folding_.emplace(places_of(stems, settings.stem_file));
     scratch_.emplace(job.folder);
   }

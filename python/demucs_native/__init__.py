@@ -3,6 +3,7 @@
 >>> import demucs_native
 >>> model = demucs_native.Model("htdemucs.onnx")  # or demo_model()
 >>> stems = model.separate(mix)  # float32 (2, frames) in, {"drums": (2, frames), ...} out
+>>> demucs_native.separate_file("song.mp3", "out", model, format="flac")  # [Path("out/drums.flac"), ...]
 
 The `onnxruntime` package's library does the computing; DEMUCS_ORT_ONNXRUNTIME names another one.
 """
@@ -20,6 +21,7 @@ from demucs_native._core import (
     Stream,
     __version__,
     providers,
+    separate_file,
 )
 from demucs_native._errors import FetchError
 
@@ -42,6 +44,7 @@ __all__ = [
     "demo_model_file",
     "fetch",
     "providers",
+    "separate_file",
 ]
 
 

@@ -6,13 +6,14 @@ import collections.abc
 import numpy
 import numpy.typing
 import os
+import pathlib
 import typing
-__all__: list[str] = ['Error', 'Lookahead', 'LookaheadState', 'LookaheadWorkers', 'Model', 'Stream', 'providers']
+__all__: list[str] = ['Error', 'Lookahead', 'LookaheadState', 'LookaheadWorkers', 'Model', 'Stream', 'providers', 'separate_file']
 class Error(RuntimeError):
     """
     What the library raises by itself, besides ValueError and TypeError for unusable arguments.
     
-    `status` tells the kind: 'bad_model', 'runtime_missing', 'runtime_failed'.
+    `status` tells the kind: 'bad_model', 'runtime_missing', 'runtime_failed', 'output_failed'.
     """
     status: typing.ClassVar[str] = 'runtime_failed'
 class Model:
@@ -316,5 +317,25 @@ def _set_default_library(path: os.PathLike | str | bytes) -> None:
 def providers() -> list[str]:
     """
     The providers that the ONNX Runtime library offers, as `Model` takes them. Raises Error.
+    """
+def separate_file(path: os.PathLike | str | bytes, out: os.PathLike | str | bytes, model: Model | None = None, *, format: str = 'wav', codec: str = '', bit_depth: str = '', bitrate: typing.SupportsInt | typing.SupportsIndex = 0, clip_mode: str = 'none', filename: str = '', stem_names: collections.abc.Mapping[str, str] = {}, stem_colors: collections.abc.Mapping[str, str] = {}, fold: collections.abc.Mapping[str, str] = {}, preserve_mix: bool = False, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, progress: collections.abc.Callable[[float], None] | None = None) -> list[pathlib.Path]:
+    """
+    Separates a song into files, as demucs_ort_cli does; docs/files.md tells more of each option.
+    
+    path: any file FFmpeg decodes, at any sample rate; of several audio streams the first is taken.
+    out: the folder to write to; it is made if need be.
+    model: default demo_model(), which is for trying only.
+    format: "wav", "flac", "mp3", "m4a", "ogg" or "stem.mp4". codec: of m4a and stem.mp4, "aac" or "alac".
+    bit_depth: "16", "24", or of wav "32f". bitrate: kbit/s of mp3, aac and ogg. Empty and 0: the format's default.
+    clip_mode: "none", "rescale" or "clamp", as demucs has them.
+    filename: a pattern of {track}, {stem} and {ext}; default "{stem}.{ext}", of stem files "{track}.{ext}".
+    stem_names, stem_colors, fold, preserve_mix: of stem files; {"drums": "Kit"}, {"drums": "#009E73"},
+        {"guitar": "other"}, and whether the song's own packets are copied where that is possible.
+    overlap, shifts, seed, stems, two_stems, other_method, residual_to, progress: see Model.separate.
+    
+    Returns the files, which appear together when all are complete. What a person should know, such as samples that were
+    clipped, comes as UserWarning. Raises ValueError for unusable arguments and for a file that holds no usable audio, Error
+    with status 'output_failed' if the files cannot be written, with 'runtime_missing' if this module was built without
+    FFmpeg, and what Model.separate raises. Other threads run meanwhile; Ctrl-C stops it and leaves no file.
     """
 __version__: str = '0.1.0'

@@ -1,0 +1,97 @@
+// Files in, files out: the Python door to the code behind demucs_ort_cli.
+#include <map>
+#include <memory>
+
+#include "bindings_support.hpp"
+#include "demucs_ort/separator.hpp"
+#include "track.hpp"
+
+using namespace demucs_ort;
+
+namespace {
+
+using Words = std::map<std::string, std::string>;
+
+/// One song into files, with everything that can be asked for.
+struct FileCall {
+  std::filesystem::path path, out;
+  std::shared_ptr<const Model> model;
+  SeparatorOptions separation;
+  FileRequest files;
+};
+
+#ifdef DEMUCS_NATIVE_HAS_FFMPEG
+TrackResult separate_file(const FileCall& call, const py::object& progress) {
+  const FileSettings settings = make_file_settings(call.files, false);
+  const TrackJob job{call.path, call.out, call.path.stem().string()};
+  TrackResult result;
+  run_watched(progress, [&](const OnProgress& on_progress, const CancelToken& cancel) {
+    Separator separator(call.model, call.separation);
+    result = separate_track(
+        separator, job, settings, [&](double fraction) { on_progress({Stage::separating, fraction}); }, cancel);
+  });
+  return result;
+}
+#else
+TrackResult separate_file(const FileCall&, const py::object&) {
+  throw Error(Status::runtime_missing,
+              "this demucs_native was built without FFmpeg, which reads and writes files; build it where FFmpeg's "
+              "development packages are installed");
+}
+#endif
+
+}  // namespace
+
+void register_files(py::module_& module) {
+#ifdef DEMUCS_NATIVE_HAS_FFMPEG
+  silence_ffmpeg();
+#endif
+  module.def(
+      "separate_file",
+      [](const std::filesystem::path& path, const std::filesystem::path& out,
+         const std::optional<std::shared_ptr<Model>>& model, const std::string& format, const std::string& codec,
+         const std::string& bit_depth, int bitrate, const std::string& clip_mode, const std::string& filename,
+         const Words& stem_names, const Words& stem_colors, const Words& fold, bool preserve_mix, double overlap,
+         unsigned shifts, std::uint32_t seed, const std::optional<std::vector<std::string>>& stems,
+         const std::optional<std::string>& two_stems, const std::string& other_method,
+         const std::optional<std::string>& residual_to,
+         const std::optional<py::typing::Callable<void(double)>>& progress) {
+        FileCall call;
+        call.path = path;
+        call.out = out;
+        call.model =
+            model ? *model : py::module_::import("demucs_native").attr("demo_model")().cast<std::shared_ptr<Model>>();
+        call.separation = separator_options(overlap, shifts, seed, {}, stems, two_stems.value_or(""), other_method,
+                                            residual_to.value_or(""));
+        call.files = {
+            {format, codec, bit_depth, bitrate, clip_mode}, {stem_names, stem_colors, fold, preserve_mix}, filename};
+        const TrackResult result = separate_file(call, progress ? py::object(*progress) : py::none());
+        for (const auto& sentence : result.warnings) {
+          if (PyErr_WarnEx(PyExc_UserWarning, sentence.c_str(), 1) != 0) throw py::error_already_set();
+        }
+        return result.files;
+      },
+      py::arg("path"), py::arg("out"), py::arg("model") = py::none(), py::kw_only(), py::arg("format") = "wav",
+      py::arg("codec") = "", py::arg("bit_depth") = "", py::arg("bitrate") = 0, py::arg("clip_mode") = "none",
+      py::arg("filename") = "", py::arg("stem_names") = Words{}, py::arg("stem_colors") = Words{},
+      py::arg("fold") = Words{}, py::arg("preserve_mix") = false, py::arg("overlap") = 0.25, py::arg("shifts") = 0,
+      py::arg("seed") = 0, py::arg("stems") = py::none(), py::arg("two_stems") = py::none(),
+      py::arg("other_method") = "add", py::arg("residual_to") = py::none(), py::arg("progress") = py::none(),
+      R"(Separates a song into files, as demucs_ort_cli does; docs/files.md tells more of each option.
+
+path: any file FFmpeg decodes, at any sample rate; of several audio streams the first is taken.
+out: the folder to write to; it is made if need be.
+model: default demo_model(), which is for trying only.
+format: "wav", "flac", "mp3", "m4a", "ogg" or "stem.mp4". codec: of m4a and stem.mp4, "aac" or "alac".
+bit_depth: "16", "24", or of wav "32f". bitrate: kbit/s of mp3, aac and ogg. Empty and 0: the format's default.
+clip_mode: "none", "rescale" or "clamp", as demucs has them.
+filename: a pattern of {track}, {stem} and {ext}; default "{stem}.{ext}", of stem files "{track}.{ext}".
+stem_names, stem_colors, fold, preserve_mix: of stem files; {"drums": "Kit"}, {"drums": "#009E73"},
+    {"guitar": "other"}, and whether the song's own packets are copied where that is possible.
+overlap, shifts, seed, stems, two_stems, other_method, residual_to, progress: see Model.separate.
+
+Returns the files, which appear together when all are complete. What a person should know, such as samples that were
+clipped, comes as UserWarning. Raises ValueError for unusable arguments and for a file that holds no usable audio, Error
+with status 'output_failed' if the files cannot be written, with 'runtime_missing' if this module was built without
+FFmpeg, and what Model.separate raises. Other threads run meanwhile; Ctrl-C stops it and leaves no file.)");
+}

@@ -1,0 +1,164 @@
+"""demucs_native.separate_file: the same files as the program, and how failures reach Python."""
+
+import threading
+import time
+from pathlib import Path
+
+import demucs_native
+import numpy as np
+import pytest
+import soundfile
+from support import Cli, decode, music, write_wav
+from test_stem_files import manifest, streams
+
+
+@pytest.fixture(scope="module")
+def four(gains_model: Path) -> Path:
+    return gains_model.with_name("four.onnx")
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ({}, []),
+        (
+            {"format": "flac", "bit_depth": "16", "stems": ["vocals", "bass"], "overlap": 0.5},
+            ["--format", "flac", "--bit-depth", "16", "--stems", "vocals,bass", "--overlap", "0.5"],
+        ),
+        (
+            {"format": "mp3", "bitrate": 128, "two_stems": "drums", "other_method": "minus"},
+            ["--format", "mp3", "--bitrate", "128", "--two-stems", "drums", "--other-method", "minus"],
+        ),
+        (
+            {"format": "m4a", "codec": "alac", "filename": "{track} {stem}.{ext}", "residual_to": "other"},
+            ["--format", "m4a", "--codec", "alac", "--filename", "{track} {stem}.{ext}", "--residual-to", "other"],
+        ),
+        (
+            {"format": "stem.mp4", "stem_names": {"bass": "Low"}, "stem_colors": {"bass": "#010203"}},
+            ["--format", "stem.mp4", "--stem-name", "bass=Low", "--stem-color", "bass=#010203"],
+        ),
+    ],
+)
+def test_files_are_those_of_the_program(
+    cli: Cli, four: Path, tmp_path: Path, settings: dict[str, object], options: list[str]
+) -> None:
+    song = write_wav(tmp_path / "song.wav", music(50_000, rate=48_000), rate=48_000)
+    assert cli("-m", four, *options, song, tmp_path / "program").returncode == 0
+    heard: list[float] = []
+    model = demucs_native.Model(four)
+    files = demucs_native.separate_file(song, tmp_path / "python", model, progress=heard.append, **settings)
+    assert sorted(file.name for file in files) == sorted(file.name for file in (tmp_path / "program").iterdir())
+    for file in files:
+        assert isinstance(file, Path)
+        assert file.parent == tmp_path / "python"
+        assert file.read_bytes() == (tmp_path / "program" / file.name).read_bytes()
+    assert heard == sorted(heard)
+    assert heard[-1] == 1
+
+
+def test_stem_files_fold_and_keep_the_mix(gains_model: Path, tmp_path: Path) -> None:
+    six = demucs_native.Model(gains_model.with_name("six.onnx"))
+    mix = np.zeros((2, 60_000), np.float32)
+    mix[:, 20_000:20_002] = 0.8
+    song = write_wav(tmp_path / "song.wav", mix)
+    first = demucs_native.separate_file(song, tmp_path, six, format="stem.mp4", codec="alac", fold={"guitar": "bass"})
+    assert [file.name for file in first] == ["song.stem.mp4"]
+    assert manifest(first[0])["version"] == 1
+    peaks = [float(np.abs(stream).max()) for stream in streams(first[0])]
+    assert peaks == pytest.approx([0.8, 0.24, 0.28, 0.2, 0.08], abs=1e-3)
+    with pytest.warns(UserWarning, match="the mix is encoded again: the song is no MP4 file"):
+        demucs_native.separate_file(song, tmp_path / "b", six, format="stem.mp4", preserve_mix=True)
+
+
+def test_the_demo_model_is_the_default(tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "song.wav", music(20_000))
+    files = demucs_native.separate_file(str(song), str(tmp_path / "out"))
+    assert [file.name for file in files] == ["drums.wav", "bass.wav", "other.wav", "vocals.wav"]
+    assert soundfile.info(files[0]).frames == 20_000
+
+
+def test_clipping_is_a_warning(four: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "loud.wav", music(20_000) * 6)
+    model = demucs_native.Model(four)
+    with pytest.warns(UserWarning, match=r"drums\.flac': \d+ samples beyond full scale were clipped"):
+        files = demucs_native.separate_file(song, tmp_path / "out", model, format="flac")
+    assert len(files) == 4
+    with pytest.warns(UserWarning, match="turned down by"):
+        (file,) = demucs_native.separate_file(song, tmp_path / "b", model, clip_mode="rescale", stems=["drums"])
+    assert np.abs(decode(file)).max() == pytest.approx(1 / 1.01, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"format": "mp4"}, "choose one of flac, m4a, mp3"),
+        ({"format": "flac", "bit_depth": "32f"}, "flac holds 16 or 24 bits"),
+        ({"stem_names": {"drums": "Kit"}}, "are for the format stem.mp4"),
+        ({"format": "stem.mp4", "stem_colors": {"drums": "red"}}, "no colour"),
+        ({"filename": "{track}.{ext}"}, "put {stem} into it"),
+        ({"stems": ["piano"]}, "no stem 'piano'"),
+        ({"overlap": 1.0}, "overlap"),
+        ({"other_method": "times"}, "'times'"),
+    ],
+)
+def test_unusable_arguments_raise_value_errors(
+    four: Path, tmp_path: Path, settings: dict[str, object], reason: str
+) -> None:
+    song = write_wav(tmp_path / "song.wav", music(1000))
+    with pytest.raises(ValueError, match=reason):
+        demucs_native.separate_file(song, tmp_path / "out", demucs_native.Model(four), **settings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_unusable_files(four: Path, tmp_path: Path) -> None:
+    model = demucs_native.Model(four)
+    with pytest.raises(ValueError, match="there is no such file"):
+        demucs_native.separate_file(tmp_path / "none.wav", tmp_path / "out", model)
+    text = tmp_path / "text.mp3"
+    text.write_text("no music " * 100)
+    with pytest.raises(ValueError, match=r"text\.mp3"):
+        demucs_native.separate_file(text, tmp_path / "out", model)
+    assert not (tmp_path / "out").exists()
+    song = write_wav(tmp_path / "bass.wav", music(1000))
+    before = song.read_bytes()
+    with pytest.raises(ValueError, match="would overwrite an input"):
+        demucs_native.separate_file(song, tmp_path, model)
+    assert song.read_bytes() == before
+    with pytest.raises(demucs_native.Error, match="cannot write") as caught:
+        demucs_native.separate_file(song, text / "sub", model)
+    assert caught.value.status == "output_failed"
+    with pytest.raises(TypeError):
+        demucs_native.separate_file(song, tmp_path / "out", "model.onnx")
+
+
+def test_progress_that_raises_leaves_no_file(gains_model: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "song.wav", music(300_000))
+    slow = demucs_native.Model(gains_model.with_name("slow.onnx"))
+
+    def stop(fraction: float) -> None:
+        if fraction > 0.1:
+            raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        demucs_native.separate_file(song, tmp_path / "out", slow, progress=stop)
+    assert time.monotonic() - start < 10
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_threads_share_a_model(four: Path, tmp_path: Path) -> None:
+    model = demucs_native.Model(four, runs=2, threads=1)
+    songs = [write_wav(tmp_path / f"{index}.wav", music(30_000, seed=index)) for index in range(4)]
+
+    def work(song: Path) -> None:
+        demucs_native.separate_file(song, tmp_path / "out" / song.stem, model)
+
+    threads = [threading.Thread(target=work, args=(song,)) for song in songs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for song in songs:
+        mix = decode(song)
+        drums = decode(tmp_path / "out" / song.stem / "drums.wav")
+        np.testing.assert_allclose(drums, 0.4 * (mix - mix.mean()) + mix.mean(), atol=1e-6)
