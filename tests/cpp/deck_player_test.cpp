@@ -19,14 +19,18 @@ namespace {
 
 constexpr std::size_t frames = 30000;
 
+/// Of which the mean, that demucs adds to every stem, is 0.
+std::vector<std::vector<float>> make_mix() {
+  std::vector<std::vector<float>> mix(2);
+  for (std::size_t i = 0; i < frames; ++i) {
+    mix[0].push_back(std::sin(static_cast<float>(i) * 0.05F));
+    mix[1].push_back(-mix[0].back());
+  }
+  return mix;
+}
+
 /// A deck of a model that gives 0.75 and 0.25 of the mix, and its player.
 struct Fixture {
-  Fixture() {
-    for (std::size_t i = 0; i < frames; ++i) {
-      mix[0].push_back(std::sin(static_cast<float>(i) * 0.05F));
-      mix[1].push_back(-mix[0].back());  // so that the mean, which demucs adds to every stem, is 0
-    }
-  }
   void await_done() const {
     for (int i = 0; i < 2000 && deck.state().stage != LookaheadStage::done; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -39,7 +43,7 @@ struct Fixture {
     return out;
   }
 
-  std::vector<std::vector<float>> mix{2};
+  std::vector<std::vector<float>> mix = make_mix();  // before the deck, which reads it at once
   LookaheadWorkers workers{Model::load(std::filesystem::path(TEST_MODELS) / "gains.onnx")};
   Lookahead deck{workers,
                  [this](std::size_t first, std::size_t count, float* const* out) {
