@@ -47,7 +47,7 @@ $(WHEEL_STAMP): .venv/ready $(WHEEL_SOURCES)
 	@touch $@
 
 build: setup $(WHEEL_STAMP)
-	@cmake --preset release --log-level=WARNING -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
+	@cmake --preset release --log-level=WARNING -DDEMUCS_ORT_BUILD_LIVE=ON -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
 	  -DDEMUCS_ORT_DEMO_MODEL="$(CURDIR)/$(DEMO_MODEL)" \
 	  -DDEMUCS_ORT_DEFAULT_ONNXRUNTIME="$$($(VENV)/python -c "$(FIND_ONNXRUNTIME)")" >/dev/null
 	@cmake --build --preset release -- --quiet

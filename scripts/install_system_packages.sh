@@ -3,7 +3,7 @@
 # cannot.
 set -eu
 wanted="g++ cmake ninja-build pkg-config ffmpeg libavcodec-dev libavformat-dev libavutil-dev libcli11-dev libgtest-dev
-libswresample-dev nlohmann-json3-dev libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont espeak-ng flite $*"
+libswresample-dev libncurses-dev portaudio19-dev nlohmann-json3-dev libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont espeak-ng flite $*"
 python=${PYTHON:-python3}
 # Pythons from elsewhere bring these themselves.
 "$python" -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"

@@ -37,7 +37,7 @@ def fuzz(program: Path, seconds: int) -> bool:
     corpus, found = BUILD / "corpus" / name, BUILD / "found"
     for folder in (corpus, found):
         folder.mkdir(parents=True, exist_ok=True)
-    limits = [f"-max_total_time={seconds}", "-timeout=120", "-rss_limit_mb=4096", "-print_final_stats=1"]
+    limits = [f"-max_total_time={seconds}", "-timeout=120", "-rss_limit_mb=2048", "-print_final_stats=1"]
     folders = [str(corpus), str(ROOT / "tests/fuzz/corpus" / name)]
     log = BUILD / f"{name}.log"
     with log.open("w") as output:

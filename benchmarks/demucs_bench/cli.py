@@ -67,9 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--parts", default=",".join(LIVE_PARTS), help="what to measure, some of %(default)s (default: all)")
     add("--windows", type=_fractions, default="3.9,2.6,1.95,1.3", help="seconds heard at a time (default %(default)s)")
     add("--lookaheads", type=_seconds, default="0,0.1,0.25,0.5", help="seconds (default %(default)s)")
-    add("--hops", type=_seconds, default="1,0.5,0.25", help="seconds (default %(default)s)")
+    add("--hops", type=_seconds, default="1,0.5", help="seconds (default %(default)s)")
     add("--limit", type=int, default=6, metavar="N", help="held-out songs to map (default 6)")
-    add("--seconds", type=float, default=12.0, help="length of the songs, and of the pace (default 12)")
+    add("--seconds", type=float, default=16.0, help="length of the songs, of which the longest window is left "
+        "out, and of the pace (default 16)")  # fmt: skip
     return parser
 
 
@@ -110,6 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--{option} takes distinct names out of {', '.join(known)}")
     if getattr(options, "short", None) and len(options.short) != len(options.model or [""]):
         parser.error("give one --short for each --model")
+    if options.command == "live" and options.seconds <= max(options.windows):
+        parser.error("--seconds must be more than the longest window")
     if min(numbers) < 1:
         parser.error("all numbers must be at least 1, --threads at least 0")
     try:

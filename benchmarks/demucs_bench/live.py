@@ -58,12 +58,16 @@ def window_file(model: ModelChoice, window: Fraction, cache: Path) -> Path:
 def measure_map(
     results: Results, model: ModelChoice, tracks: Sequence[Track], grid: Sequence[Point], threads: int, cache: Path
 ) -> None:
-    """Streams every track at every point that is missing, and compares with its stems and with the offline ones."""
+    """Streams every track at every point that is missing, and compares with its stems and with the offline ones.
+
+    What comes before the longest window is full of music is left out, so that all are compared on the same frames.
+    """
     whole = Model(model.file, threads=threads)
     windows = {
         window: Model(window_file(model, window, cache), threads=threads)
         for window in dict.fromkeys(point.window for point in grid)
     }
+    settled = round(max(windows) * whole.sample_rate)
     for track in tqdm(tracks, desc=f"{model.name}, map", unit="track", disable=None):
         missing = [point for point in grid if not results.has(MAP, model.name, _label(track, point))]
         if not missing:
@@ -72,7 +76,7 @@ def measure_map(
         offline = whole.separate(recording.mixture)
         for point in missing:
             label = {"model": model.name, "track": _label(track, point)}
-            figures = _streamed(windows[point.window], recording, offline, point)
+            figures = _streamed(windows[point.window], recording, offline, point, settled)
             results.add(MAP, {**label, "status": "ok", **figures}, summarise_map)
 
 
@@ -80,7 +84,9 @@ def _label(track: Track, point: Point) -> str:
     return f"{track.name}, {point}"
 
 
-def _streamed(model: Model, recording: Recording, offline: Mapping[str, Audio], point: Point) -> dict[str, Any]:
+def _streamed(
+    model: Model, recording: Recording, offline: Mapping[str, Audio], point: Point, settled: int
+) -> dict[str, Any]:
     mixture = recording.mixture
     with Stream(model, hop=point.hop, lookahead=point.lookahead, crossfade=CROSSFADE) as stream:
         late = stream.latency_frames
@@ -97,9 +103,9 @@ def _streamed(model: Model, recording: Recording, offline: Mapping[str, Audio], 
         "processor_seconds": processor,
         "stems": {
             name: {
-                "si_sdr": si_sdr(stems[name], truth),
-                "si_sdr_offline": si_sdr(offline[name], truth),
-                "snr_to_offline": min(_HIGHEST_SNR, snr(stems[name], offline[name])),
+                "si_sdr": si_sdr(stems[name][:, settled:], truth[:, settled:]),
+                "si_sdr_offline": si_sdr(offline[name][:, settled:], truth[:, settled:]),
+                "snr_to_offline": min(_HIGHEST_SNR, snr(stems[name][:, settled:], offline[name][:, settled:])),
             }
             for name, truth in recording.stems.items()
         },

@@ -12,6 +12,14 @@ extern "C" {
 #include "failure.hpp"
 #include "ffmpeg.hpp"
 
+namespace {
+
+// No music has others, and a file of a few bytes and 1 Hz would become gigabytes at a model's rate.
+constexpr int least_rate = 1000;
+constexpr int most_rate = 768000;
+
+}  // namespace
+
 struct AudioReader::Decoder {
   Decoder(const std::filesystem::path& file, int sample_rate, std::size_t channels);
   ~Decoder() { av_channel_layout_uninit(&resampler_layout); }
@@ -140,7 +148,11 @@ void AudioReader::Decoder::convert(const AVFrame* decoded) {
 }
 
 void AudioReader::Decoder::take_frame() {
-  if (frame->sample_rate <= 0 || frame->ch_layout.nb_channels <= 0) fail("its audio has no rate or no channels");
+  if (frame->ch_layout.nb_channels <= 0) fail("its audio has no channels");
+  if (frame->sample_rate < least_rate || frame->sample_rate > most_rate) {
+    fail("its sample rate of " + std::to_string(frame->sample_rate) + " Hz is not one of " +
+         std::to_string(least_rate) + " to " + std::to_string(most_rate));
+  }
   const bool changed = resampler == nullptr || frame->sample_rate != resampler_rate ||
                        frame->format != resampler_format ||
                        av_channel_layout_compare(&frame->ch_layout, &resampler_layout) != 0;

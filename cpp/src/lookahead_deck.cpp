@@ -28,8 +28,8 @@ std::size_t checked_frames(std::size_t frames) {
   return frames;
 }
 
-/// Frames at either end of a provisional window that are only heard: the model guesses worse where it hears one side.
-std::size_t margin_of(std::size_t window_frames) { return window_frames / 10; }
+/// Frames at the end of a provisional window that are only heard: the model guesses worse where it hears one side.
+std::size_t margin_of(std::size_t window_frames) { return window_frames / 20; }
 
 }  // namespace
 
@@ -206,18 +206,19 @@ std::optional<DeckJob> LookaheadDeck::next_final() const {
 }
 
 std::size_t LookaheadDeck::slack(const DeckJob& job) const {
-  if (job.kind != DeckJob::Kind::provisional && job.kind != DeckJob::Kind::segment) return 0;
-  std::size_t first = job.index;
-  std::size_t end = job.index + window_frames_ / block_frames_;
-  if (job.kind == DeckJob::Kind::segment) {
-    first = first_block(job.index);
-    end = end_block(job.index);
+  const bool early = job.kind == DeckJob::Kind::provisional;
+  if (!early && job.kind != DeckJob::Kind::segment) return 0;
+  const std::size_t first = early ? job.index : first_block(job.index);
+  const std::size_t end = early ? std::min(job.index + window_frames_ / block_frames_, cache_.blocks())  //
+                                : end_block(job.index);
+  // Where the job is of use, and where the deck runs dry: the later of them, as when the job was chosen.
+  std::size_t use = route_.size();
+  for (std::size_t block = first; block < end; ++block) {
+    if (early ? !ready(block) : !finished(block)) use = std::min(use, route_.rank(block));
   }
-  std::size_t rank = route_.size();
-  for (std::size_t block = first; block < std::min(end, cache_.blocks()); ++block) {
-    if (!ready(block)) rank = std::min(rank, route_.rank(block));
-  }
-  return rank * block_frames_;
+  std::size_t dry = 0;
+  while (dry < route_.size() && ready(route_[dry])) ++dry;
+  return std::max(use, dry) * block_frames_;
 }
 
 void LookaheadDeck::begin(const DeckJob& job) {
@@ -478,9 +479,10 @@ std::unique_ptr<const StemBlock> LookaheadDeck::finish(std::size_t block, const 
 }
 
 void LookaheadDeck::compute_provisional(const DeckJob& job, Workbench& bench, const CancelToken& cancel) {
-  // The window begins a margin before the first block, but hears only the track where that is long enough.
+  // The window begins before the first block, by one block at least, and hears only the track where that is long
+  // enough.
   const std::size_t latest = frames_ > window_frames_ ? frames_ - window_frames_ : 0;
-  const std::size_t lead = std::min(margin_of(window_frames_), block_start(job.index));
+  const std::size_t lead = std::min(std::max(margin_of(window_frames_), block_frames_), block_start(job.index));
   const std::size_t start = std::min(block_start(job.index) - lead, latest);
   const std::size_t end = start == latest ? frames_ : start + window_frames_ - margin_of(window_frames_);
 

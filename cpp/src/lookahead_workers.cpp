@@ -186,7 +186,9 @@ void LookaheadWorkers::Impl::finished(const Running& run, bool completed) {
   if (completed && (task.deck == nullptr || computes(task.job))) {
     const double took = std::chrono::duration<double>(Clock::now() - run.since).count();
     double& known = run_seconds_[task.early];
-    known = known > 0 ? (known + took) / 2 : took;
+    const double before = std::exchange(known, known > 0 ? (known + took) / 2 : took);
+    // A machine that has become slower is so for both models, and long runs may not come to an end for a while.
+    if (task.early && before > 0) run_seconds_[0] *= known / before;
     warmed_[task.early] = true;
   }
   if (task.deck == nullptr) {
@@ -240,11 +242,13 @@ bool LookaheadWorkers::Impl::may_interrupt(const Running& run, const Task& waiti
   const double whole = run_seconds(task);
   const double elapsed = std::chrono::duration<double>(Clock::now() - run.since).count();
   const double left = std::max(whole - elapsed, 0.05 * whole);
-  if (left < soon_seconds) return false;
   const double until_dry = seconds(waiting.job.slack);
-  if (until_dry > left + run_seconds(waiting)) return false;  // it can wait for the end of this run
+  if (left < soon_seconds || until_dry > left + run_seconds(waiting)) return false;
   if (task.deck == nullptr) return true;
-  if (waiting.early && !task.early) return left > 0.5 * run_seconds(waiting);
+  if (waiting.early && !task.early) {
+    // A window can wait until the last moment, in which it still comes in time.
+    return left > 0.5 * run_seconds(waiting) && until_dry < run_seconds(waiting) + reserve_seconds;
+  }
   // The run's deck must be able to wait for the other run, and then for this one from its beginning.
   const double run_until_dry = seconds(task.deck->slack(task.job));
   return left > 0.2 * whole && run_until_dry > until_dry + run_seconds(waiting) + whole;

@@ -80,14 +80,26 @@ Ort::SessionOptions session_options(const ModelOptions& options, const std::stri
   return session;
 }
 
-/// Lets the session take its working memory from one arena of the process; its weights stay out of that.
-void share_arena(Ort::Env& environment, Ort::SessionOptions& session) {
+/// ONNX Runtime's environment with one arena that sessions can share. There is one per process while anybody holds it:
+/// registering an arena again would replace it for later sessions.
+std::shared_ptr<const Ort::Env> environment_with_arena() {
+  static std::mutex mutex;
+  static std::weak_ptr<const Ort::Env> current;
+  const std::lock_guard lock(mutex);
+  if (auto environment = current.lock()) return environment;
+  auto environment = std::make_shared<Ort::Env>(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
   try {
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
-    environment.CreateAndRegisterAllocator(memory, Ort::ArenaCfg(0, -1, -1, -1));
+    environment->CreateAndRegisterAllocator(memory, Ort::ArenaCfg(0, -1, -1, -1));
   } catch (const Ort::Exception&) {
-    // There is one already, of an earlier session or of the host: that serves as well.
+    // The host has registered one (ONNX Runtime before 1.23 says so): that serves as well.
   }
+  current = environment;
+  return environment;
+}
+
+/// Lets the session take its working memory from the environment's arena; its weights stay out of that.
+void use_environments_arena(Ort::SessionOptions& session) {
   session.AddConfigEntry("session.use_env_allocators", "1");
   session.AddConfigEntry("session.use_device_allocator_for_initializers", "1");
 }
@@ -164,7 +176,7 @@ struct ModelSession::Impl {
   std::string provider;
   std::vector<std::string> passed_over;
   ModelInfo info;
-  Ort::Env environment{nullptr};
+  std::shared_ptr<const Ort::Env> environment;
   mutable Ort::Session session{nullptr};  // Session::Run is thread-safe but not const
   bool takes_batches = false;             ///< else one segment at a time
 
@@ -201,10 +213,14 @@ ModelSession::Impl::Impl(const ModelOptions& options, const std::string& what, b
 template <typename Open>
 void ModelSession::Impl::load(const std::string& candidate, const ModelOptions& options, bool among_others,
                               const Open& open) {
-  environment = Ort::Env(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
   auto settings = session_options(options, candidate);
-  if (among_others) share_arena(environment, settings);
-  session = open(environment, settings);
+  if (among_others) {
+    environment = environment_with_arena();
+    use_environments_arena(settings);
+  } else {
+    environment = std::make_shared<Ort::Env>(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
+  }
+  session = open(*environment, settings);
   info = inspect(session);
   provider = candidate;
   const auto shape = session.GetInputTypeInfo(0).GetTensorTypeAndShapeInfo().GetShape();

@@ -14,6 +14,12 @@ class TrackLevel {
   float mean() const noexcept { return static_cast<float>(mean_); }
   /// What demucs divides by: the deviation + 1e-8. One single frame has none, so it counts as 0 (demucs: NaN).
   float scale() const noexcept;
+  /// The same scale with a mean of 0.
+  TrackLevel without_mean() const noexcept {
+    TrackLevel level = *this;
+    level.mean_ = 0;
+    return level;
+  }
 
  private:
   std::size_t frames_ = 0;

@@ -40,12 +40,12 @@ void WindowSeparation::run(float* out) {
   TrackLevel level;
   level.add(rows_.data(), rows_.size(), segment_ - blank_);
   for (float* row : rows_) {
-    for (std::size_t i = 0; i < segment_ - blank_; ++i) row[i] = (row[i] - level.mean()) / level.scale();
+    for (std::size_t i = 0; i < segment_ - blank_; ++i) row[i] /= level.scale();
   }
   infer_(mix_.data(), sources_.data());
   sums_.reset();
   recipe_.add(sources_.data(), rows_.size(), segment_, first_, 0, frames_, weights_.data(), sums_);
-  recipe_.finish(stretch_, frames_, level, sums_);
+  recipe_.finish(stretch_, frames_, level.without_mean(), sums_);
   for (const float* row : sums_.rows()) out = std::copy_n(row, frames_, out);
 }
 

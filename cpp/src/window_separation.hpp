@@ -9,7 +9,8 @@
 
 namespace demucs_ort {
 
-/// Separates a stretch of a window of the mix, by itself: normalised by the window's own level, the stems scaled back.
+/// Separates a stretch of a window of the mix, by itself: divided by the window's own deviation, the
+/// stems scaled back. Of the mean of so short a time nothing is taken off: it is bass, not offset.
 class WindowSeparation {
  public:
   /// The stretch: window frames [first, first + frames).

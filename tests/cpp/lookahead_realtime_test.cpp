@@ -55,7 +55,10 @@ Played play(std::vector<Lookahead>& decks) {
   float* const* stems[] = {rows, rows + 2};
   std::vector<std::size_t> playheads(decks.size());
   const auto end = std::chrono::steady_clock::now() + how_long();
-  while (std::chrono::steady_clock::now() < end) {
+  // On a machine with other things to do, until every kind of block was read.
+  const auto last = end + std::chrono::minutes(2);
+  for (auto now = end - how_long(); now < end || (now < last && (played.provisional == 0 || played.final == 0));
+       now = std::chrono::steady_clock::now()) {
     {
       const AudioThreadGuard guard;
       for (std::size_t d = 0; d < decks.size(); ++d) {

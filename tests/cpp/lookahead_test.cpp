@@ -332,6 +332,27 @@ TEST(Lookahead, AProvisionalRunStaysUrgentWhileThePlayheadMovesThroughItsWindow)
   EXPECT_GT(deck.slack(*job), 5000U) << "the playhead has jumped out of it";
 }
 
+TEST(Lookahead, ARunningJobIsAsUrgentAsWhenItWasChosen) {
+  std::mutex lock;
+  Track track(40 * stride);
+  const ModelInfo window = load("short.onnx")->info();
+  LookaheadDeck deck(lock, load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {});
+  Workbench main(load("ramp.onnx"));
+  Workbench early(load("short.onnx"));
+  for (std::size_t jobs = 0; jobs < 100; ++jobs) {
+    const auto job = deck.next(segment);
+    ASSERT_TRUE(job);
+    deck.begin(*job);
+    if (job->kind != DeckJob::Kind::measure) {
+      EXPECT_EQ(deck.slack(*job), job->slack) << "else workers would interrupt it and choose it again, for ever";
+    }
+    if (job->kind == DeckJob::Kind::segment) return;
+    deck.perform(*job, main, &early, {});
+    deck.end(*job);
+  }
+  FAIL() << "no segment in 100 jobs";
+}
+
 TEST(Lookahead, AUrgentDeckInterruptsARunThatCanWait) {
   const LookaheadWorkers pool(load("glacial.onnx"), workers(1, load("short.onnx")));
   Track first(100 * stride);

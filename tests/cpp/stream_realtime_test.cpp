@@ -22,9 +22,9 @@ namespace {
 
 constexpr std::size_t block = 64;
 
-/// A short time for every day; DEMUCS_ORT_REALTIME_SECONDS asks for minutes.
+/// A short time for every day; DEMUCS_ORT_REALTIME_TEST_SECONDS asks for minutes.
 std::chrono::duration<double> test_time() {
-  const char* seconds = std::getenv("DEMUCS_ORT_REALTIME_SECONDS");
+  const char* seconds = std::getenv("DEMUCS_ORT_REALTIME_TEST_SECONDS");
   return std::chrono::duration<double>(seconds == nullptr ? 3.0 : std::stod(seconds));
 }
 

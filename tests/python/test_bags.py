@@ -11,6 +11,7 @@ import demucs.pretrained
 import demucs_export
 import demucs_native
 import huggingface_hub
+import onnx
 import pytest
 import torch
 from conftest import TINY
@@ -268,3 +269,24 @@ def test_hub_out_of_reach(monkeypatch):
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
     with pytest.raises(WeightsError, match=r"Name or service not known.*--checkpoint FILE"):
         repository.named("hf://someone/mine")
+
+
+def test_members_share_their_working_memory(cli, tmp_path):
+    """A second member costs its weights, not another run's memory."""
+    demo = Path(demucs_native.__file__).with_name("htdemucs_demo.onnx")
+    facts = onnx.load(demo).metadata_props
+    model = {fact.key.removeprefix("demucs_ort."): fact.value for fact in facts}
+    members = []
+    for name in ("a", "b"):
+        shutil.copy(demo, tmp_path / f"{name}.onnx")
+        digest = model["weights_sha256"]
+        member = {"onnx": f"{name}.onnx", "ort": f"{name}.ort", "weights_sha256": digest, "weights": [0.5] * 4}
+        members.append(member)
+    (tmp_path / "bag.json").write_text(json.dumps({"model": model, "members": members}))
+    song = write_wav(tmp_path / "song.wav", music(FRAMES))
+    peaks = []
+    for file in (demo, tmp_path / "bag.json"):
+        done = cli("-m", file, "--json", tmp_path / "report.json", song, tmp_path / "out")
+        assert done.returncode == 0, done.stderr
+        peaks.append(json.loads((tmp_path / "report.json").read_text())["peak_memory_bytes"])
+    assert peaks[1] < peaks[0] + 60e6

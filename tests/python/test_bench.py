@@ -287,7 +287,7 @@ def test_decks_refuse_what_cannot_be_measured(gains_model: Path, tmp_path: Path)
 
 def test_streams_are_mapped_and_paced(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    grid = ["--windows", "3.9", "--lookaheads", "0.1,3.5", "--hops", "1,0.5", "--limit", 1, "--seconds", 4]
+    grid = ["--windows", "3.9", "--lookaheads", "0.1,3.5", "--hops", "1,0.5", "--limit", 1, "--seconds", 6]
     assert bench("live", *grid, "--cache", cache, "--results", tmp_path / "results") == 0
     (folder,) = (tmp_path / "results").iterdir()
     found = results_in(folder)
@@ -295,7 +295,7 @@ def test_streams_are_mapped_and_paced(tmp_path: Path) -> None:
     by_hop = {point["hop"]: point for point in found["map"]["summary"]["htdemucs_demo"]["points"]}
     assert set(by_hop) == {0.5, 1.0}  # with a lookahead of 3.5 s no hop fits the window
     for point in by_hop.values():
-        assert point["si_sdr"] > 0 and abs(point["loss"]) < 1.5  # the first seconds of a song, heard from its start
+        assert abs(point["loss"]) < 1.5  # of two seconds
         assert 5 < point["snr_to_offline"] < 60
     assert by_hop[0.5]["cores_used"] > 1.5 * by_hop[1.0]["cores_used"]
     (pace,) = found["pace"]["rows"]
@@ -307,7 +307,7 @@ def test_streams_are_mapped_and_paced(tmp_path: Path) -> None:
 
 
 def test_live_refuses_what_cannot_be_measured(gains_model: Path, tmp_path: Path) -> None:
-    for wrong in (["--windows", "long"], ["--hops", "1,-2"], ["--parts", "deck"], ["--limit", 0]):
+    for wrong in (["--windows", "long"], ["--hops", "1,-2"], ["--parts", "deck"], ["--limit", 0], ["--seconds", 2]):
         with pytest.raises(SystemExit):
             bench("live", *wrong, "--results", tmp_path)
     # Another window needs the weights; its own is too short for a stream of a musical length.

@@ -160,6 +160,9 @@ def bad_files(folder: Path) -> dict[str, Path]:
     ffmpeg("-f", "lavfi", "-i", "color=size=16x16", "-frames:v", "1", files["picture.png"])
     files["header_only.wav"] = folder / "header_only.wav"
     files["header_only.wav"].write_bytes(b"RIFF" + struct.pack("<I", 36) + b"WAVEfmt ")
+    # At the model's rate 20 kB of these would take gigabytes.
+    files["one_hertz.wav"] = folder / "one_hertz.wav"
+    soundfile.write(files["one_hertz.wav"], np.zeros(20_000), 1, subtype="PCM_U8")
     return files
 
 
@@ -174,6 +177,7 @@ def bad_files(folder: Path) -> dict[str, Path]:
         "folder",
         "picture.png",
         "header_only.wav",
+        "one_hertz.wav",
     ],
 )
 def test_unusable_audio_ends_with_code_4_and_one_sentence(
@@ -186,6 +190,8 @@ def test_unusable_audio_ends_with_code_4_and_one_sentence(
     assert sentence.startswith("demucs_ort_cli: ")
     if name == "nan.wav":
         assert "channel 1, frame 4321" in sentence
+    if name == "one_hertz.wav":
+        assert "sample rate of 1 Hz" in sentence
     out = tmp_path / "out"
     assert not out.exists() or list(out.iterdir()) == []
 

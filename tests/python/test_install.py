@@ -141,6 +141,13 @@ def test_a_static_library_finds_the_onnxruntime_it_was_linked_to(
     expect_consumers_run(build(CONSUMER, tmp_path / "build", *options), gains_model)
 
 
+def test_the_vcpkg_port_without_vcpkg(host_runtime: Path, gains_model: Path, tmp_path: Path) -> None:
+    prefix, root = tmp_path / "packages", f"-DONNXRUNTIME_ROOT={host_runtime}"
+    run("cmake", f"-DPACKAGES={prefix}", root, "-P", CONSUMER / "vcpkg_stand_in.cmake")
+    assert (prefix / "share/demucs-ort/LICENSE").exists()
+    expect_consumers_run(build(CONSUMER, tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}", root), gains_model)
+
+
 def test_headers_stand_alone(shared_prefix: Path, tmp_path: Path) -> None:
     headers = sorted((shared_prefix / "include/demucs_ort").iterdir())
     assert len(headers) >= 8

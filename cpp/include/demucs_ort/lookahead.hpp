@@ -123,7 +123,7 @@ class DEMUCS_ORT_EXPORT Lookahead {
   /// `read` delivers any frames of the track at any time, as `Read` says but in any order, always the same samples. It
   /// is called on worker threads, never by two at a time, and must not use this object. `frames`: the track's length.
   /// Returns at once; work starts by reading the whole track once for its level (`LookaheadStage::measuring`; about
-  /// 0.02 s for a minute of audio in memory, plus what `read` takes to deliver it). The first provisional stems do not
+  /// 0.01 s for a minute of audio in memory, plus what `read` takes to deliver it). The first provisional stems do not
   /// wait for that, the first final ones do.
   /// Throws `Error`: invalid_argument (an option out of range, a cache that cannot hold twice a segment; the message
   /// says what is needed), bad_audio (no frames), and what `Model::prepare` throws.

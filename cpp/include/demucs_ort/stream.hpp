@@ -44,9 +44,10 @@ struct StreamOptions {
 /// its start those of window k - 1 are faded out linearly, within `crossfade`. The mix before the stream's start counts
 /// as silence.
 ///
-/// The level of the whole track, by which `Separator` normalises, is not known here. Every window is normalised by its
-/// own mean and deviation, since the stream began; the network does that once more inside, so that little depends on
-/// it.
+/// The level of the whole track, by which `Separator` normalises, is not known here. Every window is divided by its own
+/// standard deviation (of the mono mix, since the stream began), and its stems scaled back. Its mean is left alone:
+/// that of some seconds is bass rather than offset, and demucs' way of adding it to every stem would cost some 0.5 dB
+/// (docs/live.md).
 ///
 /// A stream that falls behind blocks nobody: what is not there when its first frame is due is replaced for one hop
 /// (`Underrun`), faded like all else, and counted. Afterwards stems are as late as before.
