@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--limit", type=int, default=6, metavar="N", help="held-out songs to map (default 6)")
     add("--seconds", type=float, default=16.0, help="length of the songs, of which the longest window is left "
         "out, and of the pace (default 16)")  # fmt: skip
+    add("--load", type=float, default=0.75, help="share of the time that computing may take (default 0.75)")
     return parser
 
 
@@ -111,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--{option} takes distinct names out of {', '.join(known)}")
     if getattr(options, "short", None) and len(options.short) != len(options.model or [""]):
         parser.error("give one --short for each --model")
+    if options.command == "live" and not 0 < options.load <= 1:
+        parser.error("--load must be more than 0 and at most 1")
     if options.command == "live" and options.seconds <= max(options.windows):
         parser.error("--seconds must be more than the longest window")
     if min(numbers) < 1:
@@ -226,7 +229,8 @@ def _live(options: argparse.Namespace, models: "Sequence[ModelChoice]", results:
             tracks = synthesised(options.limit, options.seconds, "studio", options.cache / "songs")
             live.measure_map(results, model, tracks, grid, options.threads, options.cache)
         if live.PACE in results.rows:
-            live.measure_pace(results, model, options.windows, options.threads, options.seconds, options.cache)
+            live.measure_pace(results, model, options.windows, options.threads, options.seconds, options.load,
+                              options.cache)  # fmt: skip
     summarise = {live.MAP: live.summarise_map, live.PACE: live.summarise_pace}
     summaries = {part: summarise[part](rows) for part, rows in results.rows.items() if rows}
     plot = report.live_plot if live.MAP in summaries else None

@@ -142,20 +142,26 @@ def _point_summary(window: float, lookahead: float, hop: float, rows: Sequence[R
 
 
 def measure_pace(
-    results: Results, model: ModelChoice, windows: Sequence[Fraction], threads: int, seconds: float, cache: Path
+    results: Results,
+    model: ModelChoice,
+    windows: Sequence[Fraction],
+    threads: int,
+    seconds: float,
+    load: float,
+    cache: Path,
 ) -> None:
     """With every window: what `Stream.recommend` gives here, and how that does in real time for so many seconds."""
     for window in tqdm(windows, desc=f"{model.name}, pace", unit="window", disable=None):
         label = {"model": model.name, "track": f"window {float(window):g} s"}
         if results.has(PACE, **label):
             continue
-        found = _paced(Model(window_file(model, window, cache), threads=threads), seconds)
+        found = _paced(Model(window_file(model, window, cache), threads=threads), seconds, load)
         results.add(PACE, {**label, "window": float(window), **found}, summarise_pace)
 
 
-def _paced(model: Model, seconds: float) -> dict[str, Any]:
+def _paced(model: Model, seconds: float, load: float) -> dict[str, Any]:
     try:
-        options = Stream.recommend(model)
+        options = Stream.recommend(model, load=load)
     except RuntimeError as error:
         return {"status": "failed", "error": str(error)}
     block = music(BLOCK / model.sample_rate)

@@ -29,7 +29,9 @@ void share_threads(demucs_ort::ModelOptions& model_options, unsigned jobs) {
 /// Packs existing stems into a stem file.
 int pack(const Options& options, const Interrupt& interrupt, Console& console) {
   const fs::path place = fs::weakly_canonical(options.output_file);
-  for (const auto& input : options.inputs) {
+  auto inputs = options.inputs;
+  inputs.push_back(options.mix);
+  for (const auto& input : inputs) {
     if (fs::weakly_canonical(input) == place) throw Failure(exit_usage, "the stem file would overwrite an input");
   }
   const std::size_t id = console.begin(options.output_file.filename().string());
@@ -48,7 +50,6 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
     return exit_ok;
   }
   if (options.from_stems) return pack(options, interrupt, console);
-  const auto begin = std::chrono::steady_clock::now();
   const bool only_info = !options.info.empty();
   RunReport report;
   report.model_file = (only_info ? options.info : options.model).string();
@@ -56,6 +57,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
   auto model_options = options.model_options;
   const auto most_jobs = static_cast<unsigned>(std::max<std::size_t>(1, tracks.size()));
   share_threads(model_options, std::min(options.jobs, most_jobs));
+  const auto begin = std::chrono::steady_clock::now();
   const auto model = demucs_ort::Model::load(report.model_file, model_options);
   report.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (only_info) {

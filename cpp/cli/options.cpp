@@ -77,6 +77,9 @@ void take_stems(Options& options, FileRequest& request, std::vector<std::filesys
     throw Failure(exit_usage, "--from-stems writes stem.mp4, not " + format);
   }
   format = "stem.mp4";
+  if (!options.model.empty() || !options.json.empty()) {
+    throw Failure(exit_usage, "--from-stems separates nothing: leave out --model and --json");
+  }
   const std::string name = paths.empty() ? std::string() : paths.back().string();
   const std::string ending = ".stem.mp4";
   if (paths.size() != 5 || name.size() <= ending.size() || name.substr(name.size() - ending.size()) != ending) {

@@ -307,7 +307,14 @@ def test_streams_are_mapped_and_paced(tmp_path: Path) -> None:
 
 
 def test_live_refuses_what_cannot_be_measured(gains_model: Path, tmp_path: Path) -> None:
-    for wrong in (["--windows", "long"], ["--hops", "1,-2"], ["--parts", "deck"], ["--limit", 0], ["--seconds", 2]):
+    for wrong in (
+        ["--windows", "long"],
+        ["--hops", "1,-2"],
+        ["--parts", "deck"],
+        ["--limit", 0],
+        ["--seconds", 2],
+        ["--load", 0],
+    ):
         with pytest.raises(SystemExit):
             bench("live", *wrong, "--results", tmp_path)
     # Another window needs the weights; its own is too short for a stream of a musical length.

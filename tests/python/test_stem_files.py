@@ -400,8 +400,14 @@ def test_what_cannot_be_packed_is_refused(cli: Cli, tmp_path: Path) -> None:
         (["--mix", slow, *files, out], 4, "60000 frames at 48000 Hz"),
         (["--preserve-mix", *files, out], 2, "no mix to preserve"),
         (["--format", "wav", *files, out], 2, "writes stem.mp4, not wav"),
+        (["--json", tmp_path / "report.json", *files, out], 2, "leave out --model and --json"),
         ([*files[:3], tmp_path / "nowhere/vocals.wav", out], 4, "there is no such file"),
     ):
         done = cli("--from-stems", *arguments)
         assert (done.returncode, reason in done.stderr) == (code, True), done.stderr
         assert not out.exists()
+    assert cli("--from-stems", *files, out).returncode == 0
+    before = out.read_bytes()
+    done = cli("--from-stems", "--mix", out, *files, out)
+    assert (done.returncode, "would overwrite an input" in done.stderr) == (2, True)
+    assert out.read_bytes() == before
