@@ -213,13 +213,11 @@ ModelSession::Impl::Impl(const ModelOptions& options, const std::string& what, b
 template <typename Open>
 void ModelSession::Impl::load(const std::string& candidate, const ModelOptions& options, bool among_others,
                               const Open& open) {
+  // First: providers need an environment's logger even to be configured.
+  environment =
+      among_others ? environment_with_arena() : std::make_shared<const Ort::Env>(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
   auto settings = session_options(options, candidate);
-  if (among_others) {
-    environment = environment_with_arena();
-    use_environments_arena(settings);
-  } else {
-    environment = std::make_shared<Ort::Env>(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
-  }
+  if (among_others) use_environments_arena(settings);
   session = open(*environment, settings);
   info = inspect(session);
   provider = candidate;
