@@ -44,23 +44,23 @@ def test_program(cli_path: Path, model: Path, tmp_path: Path) -> None:
     song = write_wav(tmp_path / "song.wav", music(60 * 44_100))
     said, ended = [], []
     for number in range(6):
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [cli_path, "-q", "-m", model, song, tmp_path / "out"],
             stderr=subprocess.PIPE,
             text=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-        assert process.stderr is not None
-        while not any((tmp_path / "out").glob(".demucs_ort-*")) and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(0.5 + 0.4 * number)
-        begin = time.monotonic()
-        os.kill(process.pid, signal.SIGINT)
-        while "cancelled" not in (line := process.stderr.readline()):
-            assert line
-        said.append(time.monotonic() - begin)
-        assert list((tmp_path / "out").iterdir()) == []
-        assert process.wait(timeout=30) == 128 + signal.SIGINT
-        ended.append(time.monotonic() - begin)
+        ) as process:
+            assert process.stderr is not None
+            while not any((tmp_path / "out").glob(".demucs_ort-*")) and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(0.5 + 0.4 * number)
+            begin = time.monotonic()
+            os.kill(process.pid, signal.SIGINT)
+            while "cancelled" not in (line := process.stderr.readline()):
+                assert line
+            said.append(time.monotonic() - begin)
+            assert list((tmp_path / "out").iterdir()) == []
+            assert process.wait(timeout=30) == 128 + signal.SIGINT
+            ended.append(time.monotonic() - begin)
     report("demucs_ort_cli, until it has said so", said)
     report("demucs_ort_cli, until the process has ended", ended)

@@ -50,9 +50,12 @@ def test_metadata_is_in_both_files(exported):
         "demucs_ort.weights_sha256": metadata.weights_sha256(model.state_dict()),
         "demucs_ort.demucs_version": "4.1.0",
     }
-    assert {p.key: p.value for p in onnx.load(report.onnx).metadata_props} == expected
+    found = {p.key: p.value for p in onnx.load(report.onnx).metadata_props}
     for path in (report.onnx, report.ort):
-        assert session(path).get_modelmeta().custom_metadata_map == expected
+        assert session(path).get_modelmeta().custom_metadata_map == found
+    # That it is the right one is tested where a provider has to give it.
+    assert len(found.pop("demucs_ort.known_answer").split(",")) == 16 * 4
+    assert found == expected
 
 
 def test_onnx_file_keeps_the_contract(exported):
