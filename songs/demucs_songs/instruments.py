@@ -1,5 +1,6 @@
 """Notes into sound: sampled General MIDI instruments through FluidSynth, and plain synthesisers."""
 
+import ctypes
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,8 @@ def play(font: Path, bank: int, program: int, notes: Sequence[Note], frames: int
     """
     if not font.exists():
         raise MissingInstrument(f"the sound font {font} is missing: `make setup` installs it")
+    # FluidSynth's first player in a process draws its dither from the C library's generator, which others use, too.
+    ctypes.CDLL(None).srand(1)
     # A new one each time: envelopes, dither and block phase of what was played before would be heard in the last bits.
     player = fluidsynth.Synth(gain=0.35, samplerate=float(RATE))
     try:

@@ -8,35 +8,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "c_api_checks.h"
+
 enum { channels = 2, sources = 2, frames = 4321 };
-
-static int failures = 0;
-
-static void check(int good, const char* what, int line) {
-  if (good) return;
-  ++failures;
-  printf("line %d: %s; the last error is \"%s\"\n", line, what, demucs_ort_last_error());
-}
-#define CHECK(condition) check((condition) ? 1 : 0, #condition, __LINE__)
-
-static void check_fails(demucs_ort_status found, demucs_ort_status wanted, const char* text, int line) {
-  if (found == wanted && strstr(demucs_ort_last_error(), text) != NULL) return;
-  ++failures;
-  printf("line %d: status %d (wanted %d), \"%s\" (wanted \"%s\")\n", line, (int)found, (int)wanted,
-         demucs_ort_last_error(), text);
-}
-#define CHECK_FAILS(call, status, text) check_fails((call), (status), (text), __LINE__)
-
-static demucs_ort_model* load(const char* folder, const char* name) {
-  char path[4096];
-  demucs_ort_model* model = NULL;
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  if (demucs_ort_model_load(path, NULL, &model) != DEMUCS_ORT_OK) {
-    printf("%s: %s\n", name, demucs_ort_last_error());
-    exit(1);
-  }
-  return model;
-}
 
 /* Stems with pointers to their rows. */
 typedef struct {
@@ -204,8 +178,8 @@ int main(int argc, char** argv) {
     mix[0][i] = 0.4f * sinf((float)i * 0.02f) + 0.1f;
     mix[1][i] = 0.3f * sinf((float)i * 0.05f);
   }
-  demucs_ort_model* model = load(argv[1], "ramp.onnx");
-  demucs_ort_model* other = load(argv[1], "other.onnx");
+  demucs_ort_model* model = load_from(argv[1], "ramp.onnx");
+  demucs_ort_model* other = load_from(argv[1], "other.onnx");
   CHECK(demucs_ort_lookahead_workers_create(model, NULL, &workers) == DEMUCS_ORT_OK);
   test_structs_have_the_layout_of_the_first_release();
   test_a_deck_equals_the_separator(workers, model);

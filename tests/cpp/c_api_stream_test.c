@@ -7,35 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "c_api_checks.h"
+
 enum { channels = 2, sources = 2, frames = 6000, block = 100 };
-
-static int failures = 0;
-
-static void check(int good, const char* what, int line) {
-  if (good) return;
-  ++failures;
-  printf("line %d: %s; the last error is \"%s\"\n", line, what, demucs_ort_last_error());
-}
-#define CHECK(condition) check((condition) ? 1 : 0, #condition, __LINE__)
-
-static void check_fails(demucs_ort_status found, demucs_ort_status wanted, const char* text, int line) {
-  if (found == wanted && strstr(demucs_ort_last_error(), text) != NULL) return;
-  ++failures;
-  printf("line %d: status %d (wanted %d), \"%s\" (wanted \"%s\")\n", line, (int)found, (int)wanted,
-         demucs_ort_last_error(), text);
-}
-#define CHECK_FAILS(call, status, text) check_fails((call), (status), (text), __LINE__)
-
-static demucs_ort_model* load(const char* folder, const char* name) {
-  char path[4096];
-  demucs_ort_model* model = NULL;
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  if (demucs_ort_model_load(path, NULL, &model) != DEMUCS_ORT_OK) {
-    printf("%s: %s\n", name, demucs_ort_last_error());
-    exit(1);
-  }
-  return model;
-}
 
 /* For a model of 1000 frames at 44.1 kHz. */
 static demucs_ort_stream_options short_options(void) {
@@ -139,7 +113,7 @@ static void check_refusals(const demucs_ort_model* model) {
 int main(int argc, char** argv) {
   demucs_ort_model* model;
   if (argc != 2) return 2;
-  model = load(argv[1], "gains.onnx");
+  model = load_from(argv[1], "gains.onnx");
   for (size_t i = 0; i < frames; ++i) {
     mix[0][i] = sinf((float)i * 0.05f);
     mix[1][i] = cosf((float)i * 0.11f);

@@ -7,27 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "c_api_checks.h"
+
 enum { channels = 2, sources = 2, segment = 1000, frames = 4321 };
 
-static int failures = 0;
 static const char* models = "";
-
-static void check(int good, const char* what, int line) {
-  if (good) return;
-  ++failures;
-  printf("line %d: %s; the last error is \"%s\"\n", line, what, demucs_ort_last_error());
-}
-#define CHECK(condition) check((condition) ? 1 : 0, #condition, __LINE__)
-
-/* That a call fails with this status, and with a sentence that holds this text. */
-static void check_fails(demucs_ort_status found, demucs_ort_status wanted, const char* text, int line) {
-  const int good = found == wanted && strstr(demucs_ort_last_error(), text) != NULL;
-  if (good) return;
-  ++failures;
-  printf("line %d: status %d (wanted %d), \"%s\" (wanted \"%s\")\n", line, (int)found, (int)wanted,
-         demucs_ort_last_error(), text);
-}
-#define CHECK_FAILS(call, status, text) check_fails((call), (status), (text), __LINE__)
 
 static const char* path_of(const char* name) {
   static char path[4096];
@@ -35,14 +19,7 @@ static const char* path_of(const char* name) {
   return path;
 }
 
-static demucs_ort_model* load(const char* name) {
-  demucs_ort_model* model = NULL;
-  if (demucs_ort_model_load(path_of(name), NULL, &model) != DEMUCS_ORT_OK) {
-    printf("%s: %s\n", name, demucs_ort_last_error());
-    exit(1);
-  }
-  return model;
-}
+static demucs_ort_model* load(const char* name) { return load_from(models, name); }
 
 /* A track of tones, and room for what comes of it. */
 typedef struct {

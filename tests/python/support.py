@@ -1,6 +1,10 @@
 """Signals, files, the command line program and stock demucs, for all tests."""
 
+import os
+import pty
+import select
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,3 +87,22 @@ def assert_parity(expected: Stems, stems: Stems) -> None:
         print(f"{name:8} {stem.shape[1]} frames: max-abs {worst:.1e} of {peak:.2f}, SNR {snr:.1f} dB")
         assert worst <= 1e-4 * peak, name
         assert snr >= 80, name
+
+
+def shown_on_a_terminal(*command: object) -> bytes:
+    """What a program that succeeds within a minute writes to standard error if that is a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([str(argument) for argument in command], stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if not select.select([ours], [], [], 1)[0]:
+            continue
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:  # the program has closed its end
+            break
+    os.close(ours)
+    assert process.wait(timeout=10) == 0
+    return shown

@@ -2,13 +2,10 @@
 
 import json
 import os
-import pty
 import resource
-import select
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import demucs_native
@@ -16,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from demucs_export import Report
-from support import Cli, decode, music, write_wav
+from support import Cli, decode, music, shown_on_a_terminal, write_wav
 
 
 @pytest.fixture
@@ -297,20 +294,7 @@ def test_interrupted_runs_leave_no_stem(
 def test_progress_bar_on_a_terminal(cli_path: Path, gains_model: Path, tmp_path: Path) -> None:
     song = write_wav(tmp_path / "long.wav", music(100_000))
     slow = gains_model.with_name("slow.onnx")
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen([cli_path, "-m", slow, song, tmp_path / "out"], stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if not select.select([ours], [], [], 1)[0]:
-            continue
-        try:
-            shown += os.read(ours, 4096)
-        except OSError:  # the program has closed its end
-            break
-    os.close(ours)
-    assert process.wait(timeout=10) == 0
+    shown = shown_on_a_terminal(cli_path, "-m", slow, song, tmp_path / "out")
     assert b"left" in shown
     assert b"100 %" in shown
     assert shown.count(b"\n") <= 4

@@ -2,14 +2,13 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 import soundfile
-from support import Cli, music, write_wav
+from support import Cli, music, shown_on_a_terminal, write_wav
 
 
 def song(path: Path, frames: int = 2000) -> Path:
@@ -266,18 +265,8 @@ def test_unusable_numbers_of_jobs(cli: Cli, gains_model: Path, tmp_path: Path, o
 def test_a_terminal_shows_one_bar_for_all_tracks(cli_path: Path, gains_model: Path, tmp_path: Path) -> None:
     for name in "ab":
         song(tmp_path / f"music/{name}.wav", 30_000)
-    ours, theirs = pty.openpty()
     slow = gains_model.with_name("slow.onnx")
-    process = subprocess.Popen([cli_path, "-m", slow, tmp_path / "music", tmp_path / "out"], stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            shown += os.read(ours, 4096)
-        except OSError:  # the program has closed its end
-            break
-    os.close(ours)
-    assert process.wait(timeout=10) == 0
+    shown = shown_on_a_terminal(cli_path, "-m", slow, tmp_path / "music", tmp_path / "out")
     assert b"50 %" in shown
     assert b"1/2 100 % a.wav" in shown
     assert b"2/2 100 % b.wav" in shown
