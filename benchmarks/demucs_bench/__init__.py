@@ -6,6 +6,8 @@ BACKENDS = {
     "python": "Python module",
     "cpp-bf16": "C++ program, OpenVINO bf16",
     "pytorch-bf16": "PyTorch, bf16 autocast",
+    "pytorch-channels-last": "PyTorch, channels last",
+    "pytorch-compiled": "PyTorch, torch.compile",
 }
 """The backends: names in files and options, and names in tables."""
 

@@ -34,14 +34,20 @@ class Backend(Protocol):
 
 
 class PyTorch:
-    """Stock demucs, as `demucs.api.Separator.separate_tensor` runs it with shifts=0; with `bfloat16` under autocast."""
+    """Stock demucs, as `demucs.api.Separator.separate_tensor` runs it with shifts=0, in one of PyTorch's settings:
+    `setting` is the backend's name."""
 
-    def __init__(self, model: ModelChoice, threads: int, *, bfloat16: bool = False) -> None:
+    def __init__(self, model: ModelChoice, threads: int, setting: str = "pytorch") -> None:
         import torch
 
         if threads:
             torch.set_num_threads(threads)
-        self._model, self._members, self._bfloat16 = model.pytorch, model.members, bfloat16
+        self._model, self._members, self._bfloat16 = model.pytorch, model.members, setting == "pytorch-bf16"
+        for member in self._members:
+            if setting == "pytorch-channels-last":
+                member.to(memory_format=torch.channels_last)
+            elif setting == "pytorch-compiled":
+                member.compile()  # when it first runs
 
     def run(self, segment: Audio) -> None:
         """One segment, [1, channels, frames]."""
@@ -134,4 +140,4 @@ def load(name: str, model: ModelChoice, threads: int) -> Backend:
         return Program(model, threads, PROVIDERS[name])
     if name == "python":
         return Python(model, threads)
-    return PyTorch(model, threads, bfloat16=name == "pytorch-bf16")
+    return PyTorch(model, threads, name)

@@ -12,7 +12,7 @@ import numpy as np
 from demucs_songs import RATE
 from tqdm import tqdm
 
-from . import isolated
+from . import BACKENDS, isolated
 from .backends import PROVIDERS, Program, Python, PyTorch, can_run
 from .models import ModelChoice
 from .results import Results, Row
@@ -59,9 +59,9 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "least": min(values), "greatest": max(values)}
 
 
-def _time_pytorch(bfloat16: bool, model: ModelChoice, threads: int, segments: int, track: Audio) -> dict[str, Any]:
+def _time_pytorch(setting: str, model: ModelChoice, threads: int, segments: int, track: Audio) -> dict[str, Any]:
     start = time.perf_counter()
-    backend = PyTorch(model, threads, bfloat16=bfloat16)
+    backend = PyTorch(model, threads, setting)
     loaded = time.perf_counter() - start
     segment = music(int(model.members[0].segment * RATE) / RATE, 1)[None]
     first, steady = _first_and_steady(partial(backend.run, segment), segments)
@@ -107,8 +107,7 @@ def _figures(load: float, first: float, steady: float, track: float, memory: int
 def _measured(name: str, file: str, weights: str, threads: str, segments: str, seconds: str) -> Mapping[str, Any]:
     """One measurement in this process."""
     timers: Mapping[str, Callable[..., dict[str, Any]]] = {
-        "pytorch": partial(_time_pytorch, False),
-        "pytorch-bf16": partial(_time_pytorch, True),
+        **{setting: partial(_time_pytorch, setting) for setting in BACKENDS if setting.startswith("pytorch")},
         "python": _time_python,
         **{name: partial(_time_program, provider) for name, provider in PROVIDERS.items()},
     }

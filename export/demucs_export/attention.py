@@ -6,15 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MAX_SCORE_BYTES = 32 * 2**20
-"""Upper bound of the attention scores alive at once, for one batch item."""
+MAX_SCORE_BYTES = 16 * 2**20
+"""Upper bound of the attention scores alive at once, for one batch item: about what a processor's last cache holds."""
 
 
 class BlockedAttention(nn.Module):
     """Evaluation-mode twin of a batch-first `nn.MultiheadAttention`, sharing its weights.
 
-    The softmax is exact; only the queries are cut into blocks, each of which sees every key. Of
-    the stock signature it takes what demucs uses: no mask, no returned attention weights.
+    The softmax is exact: heads follow each other, and only queries are cut into blocks, each of which sees every
+    key. Of the stock signature it takes what demucs uses: no mask, no returned attention weights.
     """
 
     def __init__(self, stock: nn.MultiheadAttention) -> None:
@@ -42,23 +42,17 @@ class BlockedAttention(nn.Module):
         head_width = width // self.heads
         w_query, w_key, w_value = torch.split(self.in_proj_weight, width)
         b_query, b_key, b_value = torch.split(self.in_proj_bias, width)
-        queries = self._heads(F.linear(query, w_query, b_query) * (1 / math.sqrt(head_width)))
-        keys = self._heads(F.linear(key, w_key, b_key)).transpose(-1, -2)
-        values = self._heads(F.linear(value, w_value, b_value))
-        block = self._block(query.shape[1], key.shape[1])
-        mixed = [
-            torch.matmul(torch.softmax(torch.matmul(part, keys), dim=-1), values)
-            for part in torch.split(queries, block, dim=2)
-        ]
-        joined = torch.cat(mixed, dim=2).transpose(1, 2).reshape(query.shape)
+        queries = F.linear(query, w_query, b_query) * (1 / math.sqrt(head_width))
+        keys, values = F.linear(key, w_key, b_key), F.linear(key, w_value, b_value)
+        heads = zip(*(torch.split(x, head_width, dim=-1) for x in (queries, keys, values)), strict=True)
+        joined = torch.cat([_attend(*head) for head in heads], dim=-1)
         output: Tensor = self.out_proj(joined)
         return output, None
 
-    def _heads(self, x: Tensor) -> Tensor:
-        """[batch, tokens, width] to [batch, heads, tokens, width / heads]."""
-        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
-    def _block(self, queries: int, keys: int) -> int:
-        """The size of equal blocks of queries whose scores stay within the bound."""
-        blocks = math.ceil(queries * keys * self.heads * 4 / MAX_SCORE_BYTES)
-        return math.ceil(queries / blocks)
+def _attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """One head: queries [batch, queries, width], keys and values [batch, keys, width] to the queries' shape."""
+    count, keys = queries.shape[1], keys.transpose(-1, -2)
+    blocks = math.ceil(count * keys.shape[-1] * 4 / MAX_SCORE_BYTES)
+    parts = torch.split(queries, math.ceil(count / blocks), dim=1) if blocks > 1 else [queries]
+    return torch.cat([torch.matmul(torch.softmax(torch.matmul(part, keys), dim=-1), values) for part in parts], dim=1)

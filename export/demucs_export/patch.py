@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from demucs.demucs import DConv
+from demucs.hdemucs import HDecLayer
 from demucs.htdemucs import HTDemucs
 from demucs.transformer import CrossTransformerEncoder, MyGroupNorm
 from torch import Tensor, nn
@@ -67,6 +68,9 @@ def exportable(model: HTDemucs) -> HTDemucs:
     except ValueError as error:
         raise ExportError(f"the parameter nfft={twin.nfft} is not supported: {error}") from None
     _replace(twin)
+    for layer in twin.modules():
+        if isinstance(layer, HDecLayer):
+            _crop_in_convolution(layer)
     if twin.crosstransformer is not None:
         twin.crosstransformer.__class__ = TabledTransformer
     exported: HTDemucs = twin.eval()
@@ -83,6 +87,13 @@ def _replace(module: nn.Module) -> None:
                 break
         else:
             _replace(child)
+
+
+def _crop_in_convolution(layer: HDecLayer) -> None:
+    """Let the transposed convolution of a decoder layer leave out what the layer cuts off after it."""
+    if layer.pad and isinstance(layer.norm2, nn.Identity):  # a norm sees the margins
+        layer.conv_tr.padding = (layer.pad, 0) if layer.freq else (layer.pad,)
+        layer.pad = 0
 
 
 # The first match counts: MyGroupNorm is a GroupNorm.
@@ -168,7 +179,9 @@ class TabledTransformer(CrossTransformerEncoder):
     """CrossTransformerEncoder that keeps its two-dimensional positions as one table per axis.
 
     Frames fill the first half of the channels and bins the second (`create_2d_sin_embedding` of
-    stock demucs); the table over both axes would be a constant of several megabytes.
+    stock demucs); the table over both axes would be a constant of several megabytes. Tokens come
+    bin by bin, not frame by frame: nothing depends on their order, and this one is a plain
+    transpose away.
     """
 
     def forward(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
@@ -177,13 +190,13 @@ class TabledTransformer(CrossTransformerEncoder):
         batch, width, bins, frames = x.shape
         by_frame = F.pad(_positions(frames, width // 2, self.max_period), (0, width // 2))
         by_bin = F.pad(_positions(bins, width // 2, self.max_period), (width // 2, 0))
-        x = self.norm_in(x.permute(0, 3, 2, 1).reshape(batch, frames * bins, width))
+        x = self.norm_in(x.flatten(2).transpose(1, 2))
         x = (
-            x.reshape(batch, frames, bins, width)
-            + self.weight_pos_embed * by_frame[:, None]
-            + self.weight_pos_embed * by_bin
+            x.reshape(batch, bins, frames, width)
+            + self.weight_pos_embed * by_frame
+            + self.weight_pos_embed * by_bin[:, None]
         )
-        x = x.reshape(batch, frames * bins, width)
+        x = x.reshape(batch, bins * frames, width)
         steps = xt.shape[-1]
         positions = self._get_pos_embedding(  # type: ignore[no-untyped-call]
             steps, 1, width, xt.device
@@ -194,7 +207,7 @@ class TabledTransformer(CrossTransformerEncoder):
                 x, xt = layer(x), layer_t(xt)
             else:
                 x, xt = layer(x, xt), layer_t(xt, x)
-        return x.reshape(batch, frames, bins, width).permute(0, 3, 2, 1), xt.transpose(1, 2)
+        return x.transpose(1, 2).reshape(batch, width, bins, frames), xt.transpose(1, 2)
 
 
 def _positions(count: int, width: int, max_period: float) -> Tensor:

@@ -66,10 +66,11 @@ class RealSpectrogram(nn.Module):
         if length <= right:
             raise ValueError(f"{length} samples are too few to be padded by {right} at the edge")
         padded = F.pad(signal, (self.padding, right), mode="reflect")
-        hops = padded.reshape(batch, channels, count + _OVERLAP - 1, root // _OVERLAP, root)
-        hops = hops.permute(0, 1, 4, 3, 2)  # [.., b, a within a hop, hop]
-        frames = torch.cat([hops[..., q : q + count] for q in range(_OVERLAP)], dim=-2)  # [.., b, a, t]
-        partial = torch.matmul(self.inner, frames)  # [.., b, (re, im) c, t]
+        quarter = root // _OVERLAP
+        hops = padded.reshape(batch, channels, (count + _OVERLAP - 1) * quarter, root).transpose(-1, -2)
+        hops = hops.reshape(batch, channels, root, -1, quarter)  # [.., b, hop, a within a hop]
+        frames = torch.cat([hops[..., q : q + count, :] for q in range(_OVERLAP)], dim=-1)  # [.., b, t, a]
+        partial = torch.matmul(self.inner, frames.transpose(-1, -2))  # [.., b, (re, im) c, t]
         partial = partial.reshape(batch, channels, 2 * root, root * count)
         return torch.matmul(self.outer, partial).reshape(batch, channels, 2, self.n_fft // 2, count)
 
@@ -88,12 +89,11 @@ class RealSpectrogram(nn.Module):
         weighted = (spectrum * self.bin_weight).reshape(batch, channels, root, root * count)
         partial = torch.matmul(self.outer.transpose(0, 1), weighted)
         partial = partial.reshape(batch, channels, root, 2 * root, count)  # [.., b, (re, im) c, t]
-        frames = torch.matmul(self.inner.transpose(1, 2), partial)  # [.., b, a, t]
-        shifted = [
-            F.pad(frames[..., q * quarter : (q + 1) * quarter, :], (q, _OVERLAP - 1 - q)) for q in range(_OVERLAP)
-        ]
-        hops = shifted[0] + shifted[1] + shifted[2] + shifted[3]  # [.., b, a within a hop, hop]
-        signal = hops.permute(0, 1, 4, 3, 2).reshape(batch, channels, -1)
+        frames = torch.matmul(partial.transpose(-1, -2), self.inner)  # [.., b, t, a]
+        parts = enumerate(torch.split(frames, quarter, dim=-1))
+        shifted = [F.pad(part, (0, 0, q, _OVERLAP - 1 - q)) for q, part in parts]
+        hops = shifted[0] + shifted[1] + shifted[2] + shifted[3]  # [.., b, hop, a within a hop]
+        signal = hops.reshape(batch, channels, root, -1).transpose(-1, -2).reshape(batch, channels, -1)
         return signal[..., self.padding : self.padding + length]
 
 

@@ -19,6 +19,7 @@ from onnxruntime.tools.ort_format_model.ort_model_processor import (  # type: ig
 )
 
 from .errors import ExportError
+from .gates import split_gates
 
 OPSET = 20
 INPUT, OUTPUT = "mix", "stems"
@@ -31,6 +32,7 @@ def write_onnx(model: HTDemucs, frames: int, metadata: Mapping[str, str], path: 
     """Write the exportable twin `model` for inputs of `frames` frames; raises ExportError."""
     proto = _to_proto(model, frames, static_batch)
     _strip(proto)
+    split_gates(proto.graph)
     onnx.helper.set_model_props(proto, dict(metadata))
     _save(proto, path)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from demucs_bench import decks, quality, report, speed
+from demucs_bench import backends, decks, quality, report, speed
 from demucs_bench.cli import main
 from demucs_bench.dense_dft import DenseSpectrogram
 from demucs_bench.models import ModelError, choose
@@ -186,12 +186,22 @@ def test_scaling_run_measures_every_length_and_number_of_threads(small_export: R
     assert "| 40 | default |" in (folder / "scaling.md").read_text()
 
 
-def test_bfloat16_pytorch_is_measured_against_plain_pytorch(dataset: Path, tmp_path: Path) -> None:
-    arguments = ["--musdb-root", dataset, "--limit", 1, "--backends", "pytorch,pytorch-bf16"]
+def test_settings_of_pytorch_are_measured_against_plain_pytorch(dataset: Path, tmp_path: Path) -> None:
+    arguments = ["--musdb-root", dataset, "--limit", 1, "--backends", "pytorch,pytorch-bf16,pytorch-channels-last"]
     assert bench("quality", *arguments, "--results", tmp_path) == 0
     (folder,) = tmp_path.iterdir()
-    for stem in results_in(folder)["pytorch-bf16"]["summary"]["htdemucs_demo"]["stems"].values():
-        assert 15 < stem["snr_to_pytorch"]["lowest"] < 80  # less precise than float32, and the same model
+    found = results_in(folder)
+    for name, least, most in (("pytorch-bf16", 15, 80), ("pytorch-channels-last", 80, 200)):
+        for stem in found[name]["summary"]["htdemucs_demo"]["stems"].values():
+            assert least < stem["snr_to_pytorch"]["lowest"] < most  # as precise as it should be, and the same model
+
+
+def test_compiled_pytorch_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[torch.nn.Module] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: compiled.append(module))
+    model = choose("demo", tmp_path)
+    backends.load("pytorch-compiled", model, 0)
+    assert compiled == model.members
 
 
 def test_dense_transform_equals_ours() -> None:
