@@ -45,7 +45,7 @@ class PyTorch:
         self._model, self._members, self._bfloat16 = model.pytorch, model.members, setting == "pytorch-bf16"
         for member in self._members:
             if setting == "pytorch-channels-last":
-                member.to(memory_format=torch.channels_last)
+                member.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
             elif setting == "pytorch-compiled":
                 member.compile()  # when it first runs
 

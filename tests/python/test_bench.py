@@ -193,7 +193,7 @@ def test_settings_of_pytorch_are_measured_against_plain_pytorch(dataset: Path, t
     found = results_in(folder)
     for name, least, most in (("pytorch-bf16", 15, 80), ("pytorch-channels-last", 80, 200)):
         for stem in found[name]["summary"]["htdemucs_demo"]["stems"].values():
-            assert least < stem["snr_to_pytorch"]["lowest"] < most  # as precise as it should be, and the same model
+            assert least < stem["snr_to_pytorch"]["lowest"] <= most  # as precise as it should be, and the same model
 
 
 def test_compiled_pytorch_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
