@@ -1,8 +1,10 @@
 """The ways to run a model, behind one interface."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -75,6 +77,23 @@ class PyTorch:
         return system.peak_memory()
 
 
+def run_demucs(model: str, repo: Path, threads: int, mixture: Audio) -> float:
+    """Seconds from start to end of demucs' own program, which separates `mixture` with a model of `repo`
+    as the other backends do; raises BackendError."""
+    with tempfile.TemporaryDirectory() as folder:
+        song = Path(folder) / "song.wav"
+        soundfile.write(song, mixture.T, RATE, subtype="FLOAT")
+        options = ["-d", "cpu", "-n", model, "--repo", repo, "--shifts", "0", "--float32", "-o", folder]
+        command = [sys.executable, "-m", "demucs.separate", *map(str, options), str(song)]
+        environment = {**os.environ, **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
+        start = time.perf_counter()
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - start
+        if done.returncode != 0 or not list(Path(folder).glob(f"{model}/song/*.wav")):  # it may end well without stems
+            raise BackendError(f"demucs' exit code {done.returncode}: {done.stderr.strip()}")
+    return seconds
+
+
 class Python:
     """demucs_native."""
 
@@ -98,6 +117,7 @@ class Program:
     def __init__(self, model: ModelChoice, threads: int, provider: str) -> None:
         self._model, self._threads, self._provider, self._program = model, threads, provider, find_program()
         self._report: dict[str, Any] = {}  # what the program said of its last run
+        self.command_seconds = 0.0  # that run from start to end
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
         with tempfile.TemporaryDirectory() as folder:
@@ -106,7 +126,9 @@ class Program:
             options = ["-q", "-m", self._model.file, "--threads", self._threads]
             options += ["--provider", self._provider, "--json", report]
             command = [str(part) for part in (self._program, *options, song, folder)]
+            start = time.perf_counter()
             done = subprocess.run(command, capture_output=True, text=True, check=False)
+            self.command_seconds = time.perf_counter() - start
             if done.returncode != 0:
                 raise BackendError(f"exit code {done.returncode}: {done.stderr.strip()}")
             self._report = json.loads(report.read_text())

@@ -1,5 +1,6 @@
 """The models to measure: an exported file, and the weights it was made of for PyTorch to run."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +53,21 @@ class ModelChoice:
         from demucs_export import repository
 
         return repository.members(self.pytorch)
+
+    def save(self, folder: Path) -> str:
+        """Writes the stock model to `folder` as demucs' `--repo` takes it; returns its name there."""
+        import torch
+        from demucs.states import get_state
+
+        for place, member in enumerate(self.members):
+            args, kwargs = member._init_args_kwargs  # type: ignore[misc]  # demucs has no types
+            package = {"klass": type(member), "args": args, "kwargs": kwargs, "training_args": {}}
+            state = get_state(member, None, half=True)  # type: ignore[no-untyped-call]
+            torch.save({**package, "state": state}, folder / f"member{place}.th")
+        bag = {"models": [f"member{place}" for place in range(len(self.members))]}
+        weights = getattr(self.pytorch, "weights", None)  # a single model has none
+        (folder / "bag.yaml").write_text(json.dumps({**bag, **({"weights": weights} if weights else {})}))
+        return "bag"
 
 
 def choose(text: str, cache: Path) -> ModelChoice:

@@ -46,20 +46,22 @@ def quality_table(summaries: Summaries) -> str:
 
 
 def speed_table(summaries: Summaries) -> str:
-    """Markdown: medians over the rounds with their spread, and the ratio to PyTorch in the same run."""
-    head = ["model", "backend", "load, s", "first segment, s", "segment, s", "track, s", "real-time factor",
-            "PyTorch / this, track", "peak memory, MB"]  # fmt: skip
+    """Markdown: medians over the rounds with their spread, and the ratios to PyTorch in the same run."""
+    times = {"load_seconds": "load, s", "first_segment_seconds": "first segment, s", "segment_seconds": "segment, s",
+             "track_seconds": "track, s", "command_seconds": "whole command, s"}  # fmt: skip
+    ratios = {"segment_seconds": "PyTorch / this, segment", "track_seconds": "track", "command_seconds": "command"}
+    head = ["model", "backend", *times.values(), *ratios.values(), "real-time factor", "peak memory, MB"]
     lines, notes = [_line(head), _line(["---"] * 2 + ["---:"] * (len(head) - 2))], []
     for backend, models in summaries.items():
         for model, summary in models.items():
             notes += [f"{model}, {BACKENDS[backend]}: {round_} failed" for round_ in summary["failed"]]
             if not summary["rounds"]:
                 continue
-            track = summary["track_seconds"]["median"]
-            base = summaries.get("pytorch", {}).get(model, {}).get("track_seconds", {}).get("median")
-            cells = [_spread(summary[key]) for key in ("load_seconds", "first_segment_seconds", "segment_seconds")]
-            cells += [_spread(summary["track_seconds"]), f"{track / summary['audio_seconds']:.3f}"]
-            cells += [f"{base / track:.2f}" if base else "-", f"{summary['peak_memory_bytes']['median'] / 1e6:.0f}"]
+            base = summaries.get("pytorch", {}).get(model, {})
+            cells = [_spread(summary[key]) for key in times]
+            cells += [_ratio(base.get(key), summary[key]) for key in ratios]
+            cells += [f"{summary['track_seconds']['median'] / summary['audio_seconds']:.3f}"]
+            cells += [f"{summary['peak_memory_bytes']['median'] / 1e6:.0f}"]
             lines.append(_line([model, BACKENDS[backend], *cells]))
             facts = f"{summary['rounds']} rounds, {summary['audio_seconds']:g} s of audio"
             notes.append(f"{model}, {BACKENDS[backend]}: {facts}, {summary['threads'] or 'default'} threads")
@@ -282,5 +284,9 @@ def _decibels(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _spread(figure: Mapping[str, float]) -> str:
-    return f"{figure['median']:.2f} ({figure['least']:.2f}-{figure['greatest']:.2f})"
+def _spread(figure: Mapping[str, float] | None) -> str:
+    return f"{figure['median']:.2f} ({figure['least']:.2f}-{figure['greatest']:.2f})" if figure else "-"
+
+
+def _ratio(base: Mapping[str, float] | None, figure: Mapping[str, float] | None) -> str:
+    return f"{base['median'] / figure['median']:.2f}" if base and figure else "-"

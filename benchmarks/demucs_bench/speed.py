@@ -2,6 +2,7 @@
 
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,13 +14,20 @@ from demucs_songs import RATE
 from tqdm import tqdm
 
 from . import BACKENDS, isolated
-from .backends import PROVIDERS, Program, Python, PyTorch, can_run
+from .backends import PROVIDERS, Program, Python, PyTorch, can_run, run_demucs
 from .models import ModelChoice
 from .results import Results, Row
 from .scores import Audio
 
 _MODULE = "demucs_bench.speed"  # __name__ is not that in the process of its own
-FIGURES = ("load_seconds", "first_segment_seconds", "segment_seconds", "track_seconds", "peak_memory_bytes")
+FIGURES = (
+    "load_seconds",
+    "first_segment_seconds",
+    "segment_seconds",
+    "track_seconds",
+    "command_seconds",  # start, load and all; none where there is no such command
+    "peak_memory_bytes",
+)
 
 
 def music(seconds: float, seed: int = 0) -> Audio:
@@ -55,18 +63,29 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
     return summary
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "least": min(values), "greatest": max(values)}
+def _spread(values: Sequence[float | None]) -> dict[str, float] | None:
+    there = [value for value in values if value is not None]
+    if not there:
+        return None
+    return {"median": statistics.median(there), "least": min(there), "greatest": max(there)}
 
 
 def _time_pytorch(setting: str, model: ModelChoice, threads: int, segments: int, track: Audio) -> dict[str, Any]:
-    start = time.perf_counter()
+    from demucs.pretrained import get_model
+
     backend = PyTorch(model, threads, setting)
-    loaded = time.perf_counter() - start
     segment = music(int(model.members[0].segment * RATE) / RATE, 1)[None]
     first, steady = _first_and_steady(partial(backend.run, segment), segments)
     _, seconds = backend.separate(track)
-    return _figures(loaded, first, steady, seconds, backend.peak_memory())
+    memory = backend.peak_memory()
+    with tempfile.TemporaryDirectory() as folder:
+        repo = Path(folder)
+        name = model.save(repo)
+        start = time.perf_counter()
+        get_model(name, repo)
+        loaded = time.perf_counter() - start
+        command = run_demucs(name, repo, threads, track) if setting == "pytorch" else None
+    return _figures(loaded, first, steady, seconds, command, memory)
 
 
 def _time_python(model: ModelChoice, threads: int, segments: int, track: Audio) -> dict[str, Any]:
@@ -76,7 +95,7 @@ def _time_python(model: ModelChoice, threads: int, segments: int, track: Audio) 
     segment = music(backend.model.segment_frames / RATE, 1)[None]
     first, steady = _first_and_steady(partial(backend.model.run, segment), segments)
     _, seconds = backend.separate(track)
-    return _figures(loaded, first, steady, seconds, backend.peak_memory())
+    return _figures(loaded, first, steady, seconds, None, backend.peak_memory())
 
 
 def _first_and_steady(run: Callable[[], object], segments: int) -> tuple[float, float]:
@@ -97,11 +116,12 @@ def _time_program(provider: str, model: ModelChoice, threads: int, segments: int
     _, first = program.separate(music(stride / RATE, 1))
     _, long = program.separate(music((1 + segments) * stride / RATE, 1))
     _, seconds = program.separate(track)
-    return _figures(program.load_seconds(), first, (long - first) / segments, seconds, program.peak_memory())
+    steady = (long - first) / segments
+    return _figures(program.load_seconds(), first, steady, seconds, program.command_seconds, program.peak_memory())
 
 
-def _figures(load: float, first: float, steady: float, track: float, memory: int) -> dict[str, Any]:
-    return dict(zip(FIGURES, (load, first, steady, track, memory), strict=True))
+def _figures(*values: float | None) -> dict[str, Any]:
+    return dict(zip(FIGURES, values, strict=True))
 
 
 def _measured(name: str, file: str, weights: str, threads: str, segments: str, seconds: str) -> Mapping[str, Any]:

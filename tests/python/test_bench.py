@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from demucs.apply import BagOfModels
+from demucs.pretrained import get_model
 from demucs_bench import backends, decks, quality, report, speed
 from demucs_bench.cli import main
 from demucs_bench.dense_dft import DenseSpectrogram
@@ -143,23 +145,53 @@ def test_speed_run_measures_every_backend_apart(small_export: Report, tmp_path: 
     for name, content in found.items():
         (row,) = content["rows"]
         # The program's steady time is a difference of two times, and noise here.
-        measured = [figure for figure in speed.FIGURES if (name, figure) != ("cpp", "segment_seconds")]
+        unmeasured = ("cpp", "segment_seconds"), ("python", "command_seconds")
+        measured = [figure for figure in speed.FIGURES if (name, figure) not in unmeasured]
         assert all(row[figure] > 0 for figure in measured)
         assert row["peak_memory_bytes"] > 20e6
+    assert found["python"]["rows"][0]["command_seconds"] is None
     assert (folder / "speed.png").exists()
+
+
+def test_whole_commands_are_timed_from_start_to_end(tmp_path: Path) -> None:
+    arguments = ["--model", "demo", "--backends", "pytorch,cpp", "--rounds", 1, "--segments", 1, "--seconds", 3]
+    assert bench("speed", *arguments, "--results", tmp_path) == 0
+    (folder,) = tmp_path.iterdir()
+    for content in results_in(folder).values():
+        (row,) = content["rows"]
+        assert row["command_seconds"] > row["load_seconds"] + row["track_seconds"]
+
+
+def test_demucs_own_program_failing_is_no_figure(tmp_path: Path) -> None:
+    with pytest.raises(backends.BackendError, match="nothing"):
+        backends.run_demucs("nothing", tmp_path, 0, music(1000))
+
+
+def test_bags_are_saved_as_demucs_reads_them(tmp_path: Path) -> None:
+    demo = choose("demo", tmp_path)
+    bag = BagOfModels([demo.pytorch, demo.pytorch], [[1.0, 0, 0, 0], [0, 1.0, 1.0, 1.0]])
+    demo.__dict__["pytorch"] = bag
+    loaded = get_model(demo.save(tmp_path), tmp_path)
+    assert loaded.weights == bag.weights
+    for member, original in zip(loaded.models, bag.models, strict=True):
+        for name, value in original.state_dict().items():
+            torch.testing.assert_close(member.state_dict()[name], value.half().float(), atol=0, rtol=0)
 
 
 def test_speed_table_gives_the_ratio_to_pytorch() -> None:
     def rows(track: float) -> list[dict[str, Any]]:
         figures = dict.fromkeys(speed.FIGURES, track)
         facts = {"model": "m", "status": "ok", "audio_seconds": 60.0, "threads": 2}
+        figures["command_seconds"] = track - 9
         return [{**facts, "track": f"round {i}", **figures, "track_seconds": track + i} for i in range(3)]
 
     summaries = {"pytorch": speed.summarise(rows(39.0)), "cpp": speed.summarise(rows(19.0))}
     assert summaries["cpp"]["m"]["track_seconds"] == {"median": 20.0, "least": 19.0, "greatest": 21.0}
     line = next(line for line in report.speed_table(summaries).splitlines() if "C++" in line)
-    assert "| 2.00 |" in line
-    assert "| 0.333 |" in line
+    assert "| 2.05 | 2.00 | 3.00 | 0.333 |" in line  # segment, track, command, real-time factor
+    summaries["python"] = speed.summarise([{**row, "command_seconds": None} for row in rows(19.0)])
+    line = next(line for line in report.speed_table(summaries).splitlines() if "Python module" in line)
+    assert "| - | 2.05 | 2.00 | - |" in line
 
 
 def test_scaling_run_measures_every_length_and_number_of_threads(small_export: Report, tmp_path: Path) -> None:
