@@ -6,7 +6,7 @@ FIND_ONNXRUNTIME := from demucs_native._runtime import onnxruntime_library as fi
 CLI := build/release/demucs_ort_cli
 DEMO_MODEL := build/demo_model/htdemucs_demo.onnx
 WHEEL_STAMP := build/wheel.stamp
-CPP_SOURCES := $(wildcard cpp/*/*.[ch]pp cpp/include/demucs_ort/*.h cpp/include/demucs_ort/*.hpp tests/cpp/*.c* tests/fuzz/*.[ch]pp examples/*.c* python/*.[ch]pp)
+CPP_SOURCES := $(wildcard $(shell git ls-files "cpp/*.h" "cpp/*.hpp" "cpp/*.cpp") tests/cpp/*.c* tests/fuzz/*.[ch]pp examples/*.c* python/*.[ch]pp)
 WHEEL_SOURCES := $(CPP_SOURCES) CMakeLists.txt cpp/files/CMakeLists.txt python/CMakeLists.txt cmake/Findonnxruntime.cmake pyproject.toml \
                  $(wildcard python/demucs_native/*.py* python/demucs_native/*.json */demucs_*/*.py) $(DEMO_MODEL)
 

@@ -3,7 +3,8 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS demucs_ort EXPORT demucs_ortTargets)
 install(DIRECTORY cpp/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
-install(FILES "${generated}/version.hpp" "${generated}/export.h" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/demucs_ort)
+install(FILES "${PROJECT_BINARY_DIR}/include/demucs_ort/version.hpp"
+              "${PROJECT_BINARY_DIR}/include/demucs_ort/export.h" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/demucs_ort)
 install(FILES LICENSE THIRD_PARTY_NOTICES.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/demucs_ort)

@@ -26,7 +26,7 @@ std::size_t read_track(std::size_t first, std::size_t count, float* const* chann
 
 /// What the audio thread of a host does: nothing here waits, allocates or calls the system.
 struct AudioThread {
-  explicit AudioThread(demucs_ort::Lookahead& deck_in) : deck(deck_in), samples(2 * deck.stems().size() * block) {
+  explicit AudioThread(demucs_ort::Deck& deck_in) : deck(deck_in), samples(2 * deck.stems().size() * block) {
     for (std::size_t row = 0; row < 2 * deck.stems().size(); ++row) rows.push_back(samples.data() + row * block);
     for (std::size_t s = 0; s < deck.stems().size(); ++s) stems.push_back(rows.data() + 2 * s);
   }
@@ -41,7 +41,7 @@ struct AudioThread {
     playhead += block;
   }
 
-  demucs_ort::Lookahead& deck;
+  demucs_ort::Deck& deck;
   std::vector<float> samples;
   std::vector<float*> rows;
   std::vector<float* const*> stems;
@@ -70,19 +70,19 @@ void play(AudioThread& audio, std::size_t seconds, const char* what) {
 int main(int argc, char** argv) {
   if (argc < 2 || argc > 3) return 2;
   try {
-    demucs_ort::LookaheadWorkersOptions options;
+    demucs_ort::DeckPoolOptions options;
     if (argc == 3) options.provisional = demucs_ort::Model::load(argv[2]);
     // Once in a program: as soon as it starts, so that the models are warm when a track is loaded.
-    const demucs_ort::LookaheadWorkers workers(demucs_ort::Model::load(argv[1]), options);
+    const demucs_ort::DeckPool workers(demucs_ort::Model::load(argv[1]), options);
 
-    demucs_ort::Lookahead deck(workers, read_track, frames);  // once for each loaded track
+    demucs_ort::Deck deck(workers, read_track, frames);  // once for each loaded track
     AudioThread audio(deck);
     play(audio, 2, "after loading:");
     audio.playhead = frames / 2;
     play(audio, 2, "after a jump:");
 
     auto state = deck.state();
-    while (state.stage < demucs_ort::LookaheadStage::done) {
+    while (state.stage < demucs_ort::DeckStage::done) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
       state = deck.state();
     }

@@ -97,7 +97,7 @@ int main(int argc, char** argv) {
       song.stems[s] = open_file(name, "wb");
     }
   }
-  check(demucs_ort_separate_stream(separator, read_mix, write_stems, show_progress, &song, NULL, NULL));
+  check(demucs_ort_separate_callbacks(separator, read_mix, write_stems, show_progress, &song, NULL, NULL));
 
   int result = 0;
   for (size_t s = 0; s < song.stem_count; ++s) {

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "bindings_support.hpp"
-#include "failure.hpp"
+#include "exit_error.hpp"
 
 using namespace demucs_ort;
 
@@ -45,7 +45,7 @@ void register_error(py::module_& module) {
         return;
       }
       set_error(failure.what(), status_name(failure.status()));
-    } catch (const Failure& failure) {
+    } catch (const ExitError& failure) {
       if (failure.code() == exit_usage || failure.code() == exit_input) {
         PyErr_SetString(PyExc_ValueError, failure.what());
       } else {
@@ -102,12 +102,12 @@ Array run(const ModelPtr& model, const MixArgument& mix_argument) {
 using ProviderOptions = std::map<std::string, std::string>;
 
 ModelOptions model_options(const std::string& provider, const std::optional<ProviderOptions>& provider_options,
-                           unsigned threads, unsigned runs, bool low_priority) {
+                           unsigned threads, unsigned max_concurrent_runs, bool low_priority) {
   ModelOptions options;
   options.provider = provider;
   options.provider_options = provider_options.value_or(ProviderOptions{});
   options.threads = threads;
-  options.runs = runs;
+  options.max_concurrent_runs = max_concurrent_runs;
   options.low_priority = low_priority;
   options.onnxruntime_library = default_library();
   return options;
@@ -130,30 +130,34 @@ PYBIND11_MODULE(_core, module) {
                     "An HTDemucs model exported by demucs-export. Immutable; threads may share it.\n\n"
                     "Raises Error if the file or ONNX Runtime is unusable.")
       .def(py::init([](const py::bytes& data, const std::string& provider, unsigned threads,
-                       const std::optional<ProviderOptions>& provider_options, unsigned runs, bool low_priority) {
+                       const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
+                       bool low_priority) {
              const auto view = static_cast<std::string_view>(data);
              const py::gil_scoped_release release;
-             return std::const_pointer_cast<Model>(Model::load(
-                 view.data(), view.size(), model_options(provider, provider_options, threads, runs, low_priority)));
+             return std::const_pointer_cast<Model>(
+                 Model::load(view.data(), view.size(),
+                             model_options(provider, provider_options, threads, max_concurrent_runs, low_priority)));
            }),
            py::arg("data"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
-           py::arg("provider_options") = py::none(), py::arg("runs") = 1, py::arg("low_priority") = false,
-           "Loads a model from the bytes of an .onnx or .ort file.")
+           py::arg("provider_options") = py::none(), py::arg("max_concurrent_runs") = 1,
+           py::arg("low_priority") = false, "Loads a model from the bytes of an .onnx or .ort file.")
       .def(py::init([](const std::filesystem::path& path, const std::string& provider, unsigned threads,
-                       const std::optional<ProviderOptions>& provider_options, unsigned runs, bool low_priority) {
+                       const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
+                       bool low_priority) {
              const py::gil_scoped_release release;
-             return std::const_pointer_cast<Model>(
-                 Model::load(path, model_options(provider, provider_options, threads, runs, low_priority)));
+             return std::const_pointer_cast<Model>(Model::load(
+                 path, model_options(provider, provider_options, threads, max_concurrent_runs, low_priority)));
            }),
            py::arg("path"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
-           py::arg("provider_options") = py::none(), py::arg("runs") = 1, py::arg("low_priority") = false,
+           py::arg("provider_options") = py::none(), py::arg("max_concurrent_runs") = 1,
+           py::arg("low_priority") = false,
            R"(Loads an .onnx or .ort file, or the .json file of a bag of models.
 
 threads: threads inside one inference, 0: one per physical core.
 provider: what computes: "cpu", "auto", or another one of providers(). One that is missing, fails or computes
     nonsense raises Error; nothing else takes its place.
 provider_options: passed on to the provider, as ONNX Runtime documents them.
-runs: inferences at a time; with `threads` the thread budget of all that share the model. Others wait.
+max_concurrent_runs: inferences at a time; with `threads` the thread budget of all that share the model. Others wait.
 low_priority: ONNX Runtime's threads compute only what other programs leave.)")
       .def(
           "separate",
@@ -202,10 +206,10 @@ Raises TypeError and ValueError for unusable arguments or samples that are not f
       .def_property_readonly("members", [](const Model& self) { return self.info().members; })
       .def_property_readonly("provider", [](const Model& self) { return self.provider(); })
       .def_property_readonly(
-          "passed_over", [](const Model& self) { return self.passed_over(); },
+          "rejected_providers", [](const Model& self) { return self.rejected_providers(); },
           "What 'auto' tried before `provider`, and why it does not compute.")
       .def_property_readonly("onnxruntime_version", [](const Model& self) { return self.runtime_version(); });
-  register_lookahead(module);
+  register_deck(module);
   register_stream(module);
   register_files(module);
   py::module_::import("atexit").attr("register")(py::cpp_function(&Closable::close_all));

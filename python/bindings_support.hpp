@@ -103,7 +103,7 @@ void run_watched(const py::object& progress,
                  const std::function<void(const demucs_ort::OnProgress&, const demucs_ort::CancelToken&)>& work);
 
 void register_files(py::module_& module);
-void register_lookahead(py::module_& module);
+void register_deck(py::module_& module);
 void register_stream(py::module_& module);
 
 namespace pybind11::detail {

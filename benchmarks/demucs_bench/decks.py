@@ -1,4 +1,4 @@
-"""A simulated DJ set: four decks in real time, with loads, jumps and loops; and what each part of Lookahead gains."""
+"""A simulated DJ set: four decks in real time, with loads, jumps and loops; and what each part of Deck gains."""
 
 import os
 import resource
@@ -100,7 +100,7 @@ def _set_summary(row: Row) -> dict[str, Any]:
 
 
 _SET_FIGURES = (
-    "underruns", "underrun_seconds", "callbacks", "late_callbacks", "longest_read_seconds", "read_p99_seconds",
+    "underruns", "underrun_seconds", "callbacks", "late_callbacks", "max_read_seconds", "read_p99_seconds",
     "margin_median_seconds", "margin_p5_seconds", "cores_used", "preempted", "real_time_priority", "seconds",
 )  # fmt: skip
 
@@ -145,8 +145,8 @@ def schedule(seconds: float, seed: int) -> list[Event]:
 class Slot:
     """A deck as the audio thread sees it; `loaded` is handed over by the other thread."""
 
-    deck: demucs_native.Lookahead | None = None
-    loaded: tuple[demucs_native.Lookahead, float] | None = None
+    deck: demucs_native.Deck | None = None
+    loaded: tuple[demucs_native.Deck, float] | None = None
     playhead: int = 0
     loop: tuple[int, int] | None = None
     waiting: tuple[str, float] | None = None  # kind of event and when, while there are no stems after it
@@ -169,7 +169,7 @@ class Played:
 class Set:
     """Two threads: this one plays, another one loads tracks and looks at the margins."""
 
-    def __init__(self, workers: demucs_native.LookaheadWorkers, seconds: float, seed: int) -> None:
+    def __init__(self, workers: demucs_native.DeckPool, seconds: float, seed: int) -> None:
         self.workers, self.seconds = workers, seconds
         events = schedule(seconds, seed)
         self.touches = [event for event in events if event.kind != "load"]
@@ -197,14 +197,14 @@ class Set:
     def _load_and_look(self) -> None:
         loads = iter(self.loads)
         load, look = next(loads, None), 0.0
-        retired: list[tuple[Slot, demucs_native.Lookahead]] = []
+        retired: list[tuple[Slot, demucs_native.Deck]] = []
         while not self.stop.wait(0.005):
             now = time.monotonic() - self.start
             if load is not None and now >= load.at:
                 slot, begin = self.slots[load.deck], time.monotonic()
                 if slot.deck is not None:
                     retired.append((slot, slot.deck))
-                slot.loaded = (demucs_native.Lookahead(self.workers, self.track, storage="compact"), begin)
+                slot.loaded = (demucs_native.Deck(self.workers, self.track, storage="compact"), begin)
                 load = next(loads, None)
             for slot, deck in retired:
                 if slot.deck is not deck:
@@ -285,14 +285,14 @@ def _ask_for_real_time() -> bool:
     return True
 
 
-def _open(variant: str, file: str, short: str, threads: int) -> demucs_native.LookaheadWorkers:
+def _open(variant: str, file: str, short: str, threads: int) -> demucs_native.DeckPool:
     provisional = None
     if variant not in ("no-short-window", "plain"):
         provisional = demucs_native.Model(short, threads=threads)
     warm = variant not in ("cold", "plain")
     model = demucs_native.Model(file, threads=threads)
     preempt = variant not in ("no-preemption", "plain")
-    workers = demucs_native.LookaheadWorkers(model, provisional=provisional, warm=warm, preempt=preempt)
+    workers = demucs_native.DeckPool(model, provisional=provisional, warm=warm, preempt=preempt)
     for _ in _until(60):
         if workers.warm:
             return workers
@@ -307,17 +307,17 @@ def _until(seconds: float) -> Iterator[None]:
         time.sleep(0.001)
 
 
-def _first_load(workers: demucs_native.LookaheadWorkers) -> dict[str, Any]:
+def _first_load(workers: demucs_native.DeckPool) -> dict[str, Any]:
     track = music(TRACK_SECONDS)
     begin = time.monotonic()
-    with demucs_native.Lookahead(workers, track, storage="compact") as deck:
+    with demucs_native.Deck(workers, track, storage="compact") as deck:
         for _ in _until(60):
             if deck.read(0, BLOCK)[1] != "none":
                 return {"first_stem_seconds": time.monotonic() - begin}
     raise TimeoutError("there were no stems after a minute")
 
 
-def _play_set(workers: demucs_native.LookaheadWorkers, seconds: float, seed: int) -> dict[str, Any]:
+def _play_set(workers: demucs_native.DeckPool, seconds: float, seed: int) -> dict[str, Any]:
     sys.setswitchinterval(0.0005)  # the other thread must not hold up the one that plays
     performance = Set(workers, seconds, seed)
     before, begin = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
@@ -334,7 +334,7 @@ def _play_set(workers: demucs_native.LookaheadWorkers, seconds: float, seed: int
         "underrun_seconds": played.dry_blocks * BLOCK / RATE,
         "callbacks": len(played.reads),
         "late_callbacks": played.late,
-        "longest_read_seconds": max(played.reads),
+        "max_read_seconds": max(played.reads),
         "read_p99_seconds": float(np.percentile(played.reads, 99)),
         "margin_median_seconds": statistics.median(margins),
         "margin_p5_seconds": float(np.percentile(margins, 5)),

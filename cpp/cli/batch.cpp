@@ -6,9 +6,9 @@
 #include <string>
 #include <thread>
 
-#include "failure.hpp"
-#include "guarded.hpp"
-#include "record.hpp"
+#include "exit_code.hpp"
+#include "exit_error.hpp"
+#include "track_record.hpp"
 
 namespace fs = std::filesystem;
 
@@ -24,12 +24,12 @@ void protect_files(const std::vector<Track>& tracks, const FileSettings& setting
     for (const auto& file : output_files(stems, track.job, settings)) {
       const fs::path place = fs::weakly_canonical(file);
       if (inputs.count(place) > 0) {
-        throw Failure(exit_usage, "the stem '" + file.string() +
-                                      "' would overwrite an input of that name; choose another output folder");
+        throw ExitError(exit_usage, "the stem '" + file.string() +
+                                        "' would overwrite an input of that name; choose another output folder");
       }
       if (!outputs.insert(place).second) {
-        throw Failure(exit_usage,
-                      "two inputs would both be written to '" + file.string() + "'; separate them in two runs");
+        throw ExitError(exit_usage,
+                        "two inputs would both be written to '" + file.string() + "'; separate them in two runs");
       }
     }
   }
@@ -56,7 +56,7 @@ class Batch {
     for (std::size_t i = 1; i < std::min<std::size_t>(options_.jobs, to_do_.size()); ++i) {
       workers.emplace_back([this] {
         std::string sentence;
-        const int failed = guarded(interrupt_, sentence, [&] {
+        const int failed = exit_code_of(interrupt_, sentence, [&] {
           demucs_ort::Separator separator(model_, options_.separation);
           work(separator);
         });
@@ -92,7 +92,7 @@ class Batch {
   }
 
  private:
-  Record record_of(const TrackJob& job) const {
+  TrackRecord record_of(const TrackJob& job) const {
     return {job, output_files(first_.stems(), job, options_.files), *model_, options_.separation, options_.files};
   }
 
@@ -128,8 +128,8 @@ class Batch {
     TrackResult result;
     std::string error;
     const std::size_t id = console_.begin(track.job.input.filename().string());
-    const int code = guarded(interrupt_, error, [&] {
-      if (!track.problem.empty()) throw Failure(exit_input, track.problem);
+    const int code = exit_code_of(interrupt_, error, [&] {
+      if (!track.problem.empty()) throw ExitError(exit_input, track.problem);
       result = separate_track(
           separator, track.job, options_.files, [&](double fraction) { console_.progress(id, fraction); },
           interrupt_.token());

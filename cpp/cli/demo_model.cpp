@@ -1,6 +1,6 @@
 #include "demo_model.hpp"
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 
 namespace fs = std::filesystem;
 
@@ -14,6 +14,6 @@ fs::path find_demo_model() {
   }
   const fs::path built = BUILT_DEMO_MODEL;
   if (!built.empty() && fs::is_regular_file(built, error)) return built;
-  throw Failure(exit_usage,
-                "give a model with -m FILE; demucs-export makes one (this program came without demo model)");
+  throw ExitError(exit_usage,
+                  "give a model with -m FILE; demucs-export makes one (this program came without demo model)");
 }

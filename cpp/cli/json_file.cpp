@@ -6,7 +6,7 @@
 #include <string>
 #include <system_error>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 
 void write_json_file(const std::filesystem::path& path, const nlohmann::ordered_json& json) {
   auto aside = path;
@@ -21,6 +21,6 @@ void write_json_file(const std::filesystem::path& path, const nlohmann::ordered_
   if (!file || error) {
     const std::string why = error ? error.message() : std::strerror(errno);
     std::filesystem::remove(aside, error);
-    throw Failure(exit_output, "cannot write '" + path.string() + "': " + why);
+    throw ExitError(exit_output, "cannot write '" + path.string() + "': " + why);
   }
 }

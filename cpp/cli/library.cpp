@@ -7,7 +7,7 @@
 #include <set>
 #include <system_error>
 
-#include "record.hpp"
+#include "track_record.hpp"
 
 namespace fs = std::filesystem;
 

@@ -6,8 +6,8 @@
 #include "batch.hpp"
 #include "console.hpp"
 #include "demucs_ort/demucs_ort.hpp"
-#include "failure.hpp"
-#include "guarded.hpp"
+#include "exit_code.hpp"
+#include "exit_error.hpp"
 #include "interrupt.hpp"
 #include "library.hpp"
 #include "options.hpp"
@@ -20,7 +20,7 @@ namespace {
 
 /// Shares the threads out among the jobs. A model that one job uses chooses its threads itself.
 void share_threads(demucs_ort::ModelOptions& model_options, unsigned jobs) {
-  model_options.runs = jobs;
+  model_options.max_concurrent_runs = jobs;
   if (jobs == 1) return;
   const unsigned all = model_options.threads > 0 ? model_options.threads : std::thread::hardware_concurrency();
   model_options.threads = std::max(1U, all / jobs);
@@ -32,7 +32,7 @@ int pack(const Options& options, const Interrupt& interrupt, Console& console) {
   auto inputs = options.inputs;
   inputs.push_back(options.mix);
   for (const auto& input : inputs) {
-    if (fs::weakly_canonical(input) == place) throw Failure(exit_usage, "the stem file would overwrite an input");
+    if (fs::weakly_canonical(input) == place) throw ExitError(exit_usage, "the stem file would overwrite an input");
   }
   const std::size_t id = console.begin(options.output_file.filename().string());
   const PackJob job{options.inputs, options.mix, options.output_file};
@@ -55,8 +55,8 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
   report.model_file = (only_info ? options.info : options.model).string();
   const auto tracks = find_tracks(options.inputs, options.output_folder, options.recursive);
   auto model_options = options.model_options;
-  const auto most_jobs = static_cast<unsigned>(std::max<std::size_t>(1, tracks.size()));
-  share_threads(model_options, std::min(options.jobs, most_jobs));
+  const auto max_jobs = static_cast<unsigned>(std::max<std::size_t>(1, tracks.size()));
+  share_threads(model_options, std::min(options.jobs, max_jobs));
   const auto begin = std::chrono::steady_clock::now();
   const auto model = demucs_ort::Model::load(report.model_file, model_options);
   report.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -65,7 +65,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
     return exit_ok;
   }
   demucs_ort::Separator separator(model, options.separation);
-  for (const auto& reason : model->passed_over()) console.warn("auto passed over " + reason);
+  for (const auto& reason : model->rejected_providers()) console.warn("auto passed over " + reason);
   if (!model->info().trained) {
     console.warn("'" + report.model_file + "' holds untrained weights: what it writes is no separation");
   }
@@ -84,7 +84,7 @@ int main(int argc, char** argv) {
   const Interrupt interrupt;
   std::string sentence;
   int result = exit_ok;
-  const int failed = guarded(interrupt, sentence, [&] {
+  const int failed = exit_code_of(interrupt, sentence, [&] {
     const auto options = parse_options(argc, argv);
     if (!options) return;
     Console console(options->quiet);

@@ -6,7 +6,7 @@
 
 #include "demo_model.hpp"
 #include "demucs_ort/version.hpp"
-#include "failure.hpp"
+#include "exit_error.hpp"
 #include "library.hpp"
 
 namespace {
@@ -64,9 +64,9 @@ void add_file_options(CLI::App& app, Options& options, FileRequest& request) {
 void add_library_options(CLI::App& app, Options& options) {
   app.add_flag("-r,--recursive", options.recursive, "Take the audio files of subfolders, too");
   app.add_flag("--force", options.force, "Of several tracks, also separate those that are done already");
-  constexpr unsigned most_jobs = 64;
+  constexpr unsigned max_jobs = 64;
   app.add_option("--jobs", options.jobs, "Tracks at a time; they share --threads, and each takes the memory of one")
-      ->check(CLI::Range(1U, most_jobs))
+      ->check(CLI::Range(1U, max_jobs))
       ->capture_default_str();
 }
 
@@ -74,16 +74,16 @@ void add_library_options(CLI::App& app, Options& options) {
 void take_stems(Options& options, FileRequest& request, std::vector<std::filesystem::path> paths) {
   auto& format = request.encoding.format;
   if (!format.empty() && format != "stem.mp4") {
-    throw Failure(exit_usage, "--from-stems writes stem.mp4, not " + format);
+    throw ExitError(exit_usage, "--from-stems writes stem.mp4, not " + format);
   }
   format = "stem.mp4";
   if (!options.model.empty() || !options.json.empty()) {
-    throw Failure(exit_usage, "--from-stems separates nothing: leave out --model and --json");
+    throw ExitError(exit_usage, "--from-stems separates nothing: leave out --model and --json");
   }
   const std::string name = paths.empty() ? std::string() : paths.back().string();
   const std::string ending = ".stem.mp4";
   if (paths.size() != 5 || name.size() <= ending.size() || name.substr(name.size() - ending.size()) != ending) {
-    throw Failure(exit_usage, "--from-stems takes four files, drums, bass, other and vocals, and then NAME.stem.mp4");
+    throw ExitError(exit_usage, "--from-stems takes four files, drums, bass, other and vocals, and then NAME.stem.mp4");
   }
   options.output_file = paths.back();
   paths.pop_back();
@@ -154,7 +154,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
     app.exit(done, std::cout, std::cerr);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
-    throw Failure(exit_usage, std::string(error.what()) + "; see demucs_ort_cli --help");
+    throw ExitError(exit_usage, std::string(error.what()) + "; see demucs_ort_cli --help");
   }
   separation.other_method = methods.at(other_method);
   if (!options.info.empty() || options.list_providers) return options;
@@ -163,7 +163,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
     return options;
   }
   if (paths.size() < 2) {
-    throw Failure(exit_usage, "give at least one audio file and the output folder; see demucs_ort_cli --help");
+    throw ExitError(exit_usage, "give at least one audio file and the output folder; see demucs_ort_cli --help");
   }
   options.uses_demo_model = options.model.empty();
   if (options.uses_demo_model) options.model = find_demo_model();

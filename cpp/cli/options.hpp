@@ -30,5 +30,6 @@ struct Options {
   bool quiet = false;
 };
 
-/// Parses the command line; nothing if --help or --version has printed all there was to do. Throws Failure exit_usage.
+/// Parses the command line; nothing if --help or --version has printed all there was to do. Throws ExitError
+/// exit_usage.
 std::optional<Options> parse_options(int argc, char** argv);

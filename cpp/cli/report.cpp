@@ -63,7 +63,7 @@ void write_json(const RunReport& report, const demucs_ort::Model& model, const O
   ordered_json json{{"demucs_ort_version", DEMUCS_ORT_VERSION},
                     {"onnxruntime_version", model.runtime_version()},
                     {"provider", model.provider()},
-                    {"passed_over", model.passed_over()},
+                    {"rejected_providers", model.rejected_providers()},
                     {"threads", options.model_options.threads},
                     {"jobs", options.jobs},
                     {"overlap", options.separation.overlap},

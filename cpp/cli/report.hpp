@@ -17,5 +17,5 @@ struct RunReport {
 /// The text behind --info.
 std::string describe_model(const demucs_ort::Model& model);
 
-/// Writes the report as JSON, complete or not at all. Throws Failure exit_output.
+/// Writes the report as JSON, complete or not at all. Throws ExitError exit_output.
 void write_json(const RunReport& report, const demucs_ort::Model& model, const Options& options);

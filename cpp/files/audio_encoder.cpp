@@ -4,14 +4,14 @@
 #include <utility>
 #include <vector>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 #include "ffmpeg.hpp"
 
 struct AudioEncoder::Impl {
   Impl(const Encoding& encoding, int rate, std::size_t channels, bool global_header, std::string file);
 
   void check(int status) const {
-    if (status < 0) throw Failure(exit_output, "cannot write '" + name + "': " + ffmpeg_reason(status));
+    if (status < 0) throw ExitError(exit_output, "cannot write '" + name + "': " + ffmpeg_reason(status));
   }
   void start(const Encoding& encoding, bool global_header);
   void send(int frames, const TakePacket& take);
@@ -66,8 +66,8 @@ void AudioEncoder::Impl::start(const Encoding& encoding, bool global_header) {
   if (const int status = avcodec_open2(codec.get(), nullptr, nullptr); status < 0) {
     const std::string setting =
         codec->bit_rate > 0 ? " at " + std::to_string(codec->bit_rate / 1000) + " kbit/s" : std::string();
-    throw Failure(exit_output, "cannot write '" + name + "': FFmpeg's encoder " + encoder_name(encoding) + " refuses " +
-                                   std::to_string(codec->sample_rate) + " Hz" + setting);
+    throw ExitError(exit_output, "cannot write '" + name + "': FFmpeg's encoder " + encoder_name(encoding) +
+                                     " refuses " + std::to_string(codec->sample_rate) + " Hz" + setting);
   }
 }
 

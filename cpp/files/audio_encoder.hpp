@@ -11,7 +11,7 @@
 struct AVCodecContext;
 struct AVPacket;
 
-/// Encodes one stream: planar floats in, packets with timestamps out. Throws Failure exit_output.
+/// Encodes one stream: planar floats in, packets with timestamps out. Throws ExitError exit_output.
 class AudioEncoder {
  public:
   /// The packet is the callee's to change, and is reused after the call.

@@ -9,14 +9,14 @@ extern "C" {
 #include <string>
 #include <utility>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 #include "ffmpeg.hpp"
 
 namespace {
 
 // No music has others, and a file of a few bytes and 1 Hz would become gigabytes at a model's rate.
-constexpr int least_rate = 1000;
-constexpr int most_rate = 768000;
+constexpr int min_rate = 1000;
+constexpr int max_rate = 768000;
 
 }  // namespace
 
@@ -35,7 +35,7 @@ struct AudioReader::Decoder {
   void convert(const AVFrame* frame);
   void start_resampler(const AVFrame& frame);
   [[noreturn]] void fail(const std::string& what) const {
-    throw Failure(exit_input, "cannot read '" + name + "': " + what);
+    throw ExitError(exit_input, "cannot read '" + name + "': " + what);
   }
 
   std::string name;
@@ -149,9 +149,9 @@ void AudioReader::Decoder::convert(const AVFrame* decoded) {
 
 void AudioReader::Decoder::take_frame() {
   if (frame->ch_layout.nb_channels <= 0) fail("its audio has no channels");
-  if (frame->sample_rate < least_rate || frame->sample_rate > most_rate) {
-    fail("its sample rate of " + std::to_string(frame->sample_rate) + " Hz is not one of " +
-         std::to_string(least_rate) + " to " + std::to_string(most_rate));
+  if (frame->sample_rate < min_rate || frame->sample_rate > max_rate) {
+    fail("its sample rate of " + std::to_string(frame->sample_rate) + " Hz is not one of " + std::to_string(min_rate) +
+         " to " + std::to_string(max_rate));
   }
   const bool changed = resampler == nullptr || frame->sample_rate != resampler_rate ||
                        frame->format != resampler_format ||

@@ -7,7 +7,7 @@
 #include "encoding.hpp"
 #include "tags.hpp"
 
-/// Writes one audio file with the song's tags. A WAV file becomes RF64 beyond 4 GB. Throws Failure exit_output.
+/// Writes one audio file with the song's tags. A WAV file becomes RF64 beyond 4 GB. Throws ExitError exit_output.
 class AudioWriter {
  public:
   AudioWriter(const std::filesystem::path& file, const Encoding& encoding, int rate, std::size_t channels,

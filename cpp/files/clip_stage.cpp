@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 
 namespace {
 
@@ -29,7 +29,7 @@ ClipStage::ClipStage(ClipMode mode, std::size_t streams, std::size_t channels, b
 }
 
 void ClipStage::check() const {
-  if (!kept_) throw Failure(exit_output, "cannot keep samples in '" + file_.string() + "' until their peak is known");
+  if (!kept_) throw ExitError(exit_output, "cannot keep samples in '" + file_.string() + "' until their peak is known");
 }
 
 void ClipStage::write(std::size_t frames, const float* const* const* streams, const StreamSink& sink) {

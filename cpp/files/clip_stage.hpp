@@ -14,7 +14,7 @@
 /// of the whole track first: it keeps the samples in a file in `scratch`, so that memory does not grow with the track.
 class ClipStage {
  public:
-  /// common_gain: all streams are turned down alike, so that they still add up. Throws Failure exit_output.
+  /// common_gain: all streams are turned down alike, so that they still add up. Throws ExitError exit_output.
   ClipStage(ClipMode mode, std::size_t streams, std::size_t channels, bool common_gain,
             const std::filesystem::path& scratch);
 

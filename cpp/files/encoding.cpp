@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 #include "ffmpeg.hpp"
 
 namespace {
@@ -17,7 +17,7 @@ Value chosen(const std::map<std::string, Value>& words, const std::string& word,
   if (found != words.end()) return found->second;
   std::string all;
   for (const auto& [name, value] : words) all += (all.empty() ? "" : ", ") + name;
-  throw Failure(exit_usage, option + " is '" + word + "'; choose one of " + all);
+  throw ExitError(exit_usage, option + " is '" + word + "'; choose one of " + all);
 }
 
 const std::map<std::string, Format> formats{{"wav", Format::wav}, {"flac", Format::flac},
@@ -32,7 +32,7 @@ const std::map<std::string, ClipMode> clip_modes{
 Codec codec_of(Format format, const std::string& codec) {
   const bool mp4 = format == Format::m4a || format == Format::stem_mp4;
   if (!codec.empty() && !mp4) {
-    throw Failure(exit_usage, "only m4a and stem.mp4 leave a choice of codec; leave out codec '" + codec + "'");
+    throw ExitError(exit_usage, "only m4a and stem.mp4 leave a choice of codec; leave out codec '" + codec + "'");
   }
   switch (format) {
     case Format::wav:
@@ -54,18 +54,18 @@ SampleFormat samples_of(const Encoding& encoding, const std::string& bit_depth) 
   const std::string name = encoding.codec == Codec::alac ? "alac" : file_ending(encoding.format);
   if (is_lossy(encoding.codec)) {
     if (bit_depth.empty()) return SampleFormat::float32;
-    throw Failure(exit_usage, name + " has no bit depth; choose a bitrate instead");
+    throw ExitError(exit_usage, name + " has no bit depth; choose a bitrate instead");
   }
   if (bit_depth.empty()) return encoding.codec == Codec::pcm ? SampleFormat::float32 : SampleFormat::int24;
   const SampleFormat samples = chosen(depths, bit_depth, "bit depth");
   if (samples == SampleFormat::float32 && encoding.codec != Codec::pcm) {
-    throw Failure(exit_usage, name + " holds 16 or 24 bits, not 32f");
+    throw ExitError(exit_usage, name + " holds 16 or 24 bits, not 32f");
   }
   return samples;
 }
 
 constexpr int sane_bitrate = 8;  // kbit/s; below it no encoder here works
-constexpr int most_bitrate = 512;
+constexpr int max_bitrate = 512;
 
 }  // namespace
 
@@ -75,17 +75,17 @@ Encoding make_encoding(const EncodingRequest& request) {
   encoding.codec = codec_of(encoding.format, request.codec);
   encoding.samples = samples_of(encoding, request.bit_depth);
   if (request.bitrate != 0 && !is_lossy(encoding.codec)) {
-    throw Failure(exit_usage, "a bitrate is for mp3, aac and ogg; what is lossless has a bit depth");
+    throw ExitError(exit_usage, "a bitrate is for mp3, aac and ogg; what is lossless has a bit depth");
   }
-  if (request.bitrate != 0 && (request.bitrate < sane_bitrate || request.bitrate > most_bitrate)) {
-    throw Failure(exit_usage, "bitrate is " + std::to_string(request.bitrate) + "; it is 8 to 512 kbit/s");
+  if (request.bitrate != 0 && (request.bitrate < sane_bitrate || request.bitrate > max_bitrate)) {
+    throw ExitError(exit_usage, "bitrate is " + std::to_string(request.bitrate) + "; it is 8 to 512 kbit/s");
   }
   encoding.bitrate = request.bitrate;
   if (!request.clip_mode.empty()) encoding.clip_mode = chosen(clip_modes, request.clip_mode, "clip mode");
   const std::string encoder = encoder_name(encoding);
   if (avcodec_find_encoder_by_name(encoder.c_str()) == nullptr) {
-    throw Failure(exit_usage,
-                  "this FFmpeg cannot write " + file_ending(encoding.format) + ": it was built without " + encoder);
+    throw ExitError(exit_usage,
+                    "this FFmpeg cannot write " + file_ending(encoding.format) + ": it was built without " + encoder);
   }
   return encoding;
 }
@@ -124,11 +124,11 @@ int file_rate(const Encoding& encoding, int input) {
   const auto is_one_of = [&](const std::vector<int>& rates) {
     return std::find(rates.begin(), rates.end(), input) != rates.end();
   };
-  constexpr int most_of_vorbis = 48'000;  // with a bitrate asked for
+  constexpr int max_of_vorbis = 48'000;  // with a bitrate asked for
   const bool fits = encoding.format == Format::stem_mp4 ? is_one_of(stem_file)
                     : encoding.codec == Codec::mp3      ? is_one_of(mp3)
                     : encoding.codec == Codec::aac      ? is_one_of(aac)
-                    : encoding.codec == Codec::vorbis   ? input <= most_of_vorbis
+                    : encoding.codec == Codec::vorbis   ? input <= max_of_vorbis
                                                         : true;
   if (fits) return input;
   return input % 11025 == 0 ? 44100 : 48000;

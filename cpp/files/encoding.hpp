@@ -30,7 +30,7 @@ struct Encoding {
   ClipMode clip_mode = ClipMode::none;
 };
 
-/// Throws Failure exit_usage for words that mean nothing or do not go together, and for an encoder that this FFmpeg
+/// Throws ExitError exit_usage for words that mean nothing or do not go together, and for an encoder that this FFmpeg
 /// does not have.
 Encoding make_encoding(const EncodingRequest& request);
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 
 namespace fs = std::filesystem;
 
@@ -18,7 +18,7 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
 
 void check_file_name_pattern(const std::string& pattern, bool several_tracks, bool file_per_stem) {
   const auto refuse = [&](const std::string& why) {
-    throw Failure(exit_usage, "the file name pattern '" + pattern + "' " + why);
+    throw ExitError(exit_usage, "the file name pattern '" + pattern + "' " + why);
   };
   if (several_tracks && pattern.find("{track}") == std::string::npos) {
     refuse("gives all tracks the same files; put {track} into it");

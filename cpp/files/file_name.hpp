@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <string>
 
-/// Checks a pattern of file names: a relative path with {track}, {stem} and {ext}. Throws Failure exit_usage for other
-/// braces, for a pattern that leaves its folder, if it lacks what tells
-/// the files apart, and for a {stem} where all stems are in one file.
+/// Checks a pattern of file names: a relative path with {track}, {stem} and {ext}. Throws ExitError exit_usage for
+/// other braces, for a pattern that leaves its folder, if it lacks what tells the files apart, and for a {stem} where
+/// all stems are in one file.
 void check_file_name_pattern(const std::string& pattern, bool several_tracks, bool file_per_stem);
 
 std::filesystem::path file_name(const std::string& pattern, const std::string& track, const std::string& stem,

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <vector>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 
 // Boxes are those of ISO/IEC 14496-12: 4 bytes of size, 4 of type, content; numbers are big-endian.
 namespace {
@@ -76,7 +76,7 @@ std::uint64_t find_moov(std::fstream& file, std::uint64_t file_size) {
     if (size < 8) break;
     at += size;
   }
-  throw Failure(exit_internal, "FFmpeg wrote an MP4 file that does not end with its moov box");
+  throw ExitError(exit_internal, "FFmpeg wrote an MP4 file that does not end with its moov box");
 }
 
 }  // namespace
@@ -88,15 +88,15 @@ void add_mp4_boxes(const std::filesystem::path& path, const std::string& stem, c
   Bytes moov(size - at, '\0');
   file.seekg(static_cast<std::streamoff>(at));
   file.read(moov.data(), static_cast<std::streamsize>(moov.size()));
-  if (!file) throw Failure(exit_output, "cannot read back '" + path.string() + "'");
+  if (!file) throw ExitError(exit_output, "cannot read back '" + path.string() + "'");
   bool found = true;
   for (const auto& [name, value] : freeform) {
     found = found && append(moov, {"udta", "meta", "ilst"}, freeform_box(name, value));
   }
   if (!stem.empty()) found = found && append(moov, {"udta"}, box("stem", stem));
-  if (!found) throw Failure(exit_internal, "FFmpeg wrote an MP4 file without the boxes for tags");
+  if (!found) throw ExitError(exit_internal, "FFmpeg wrote an MP4 file without the boxes for tags");
   file.seekp(static_cast<std::streamoff>(at));
   file.write(moov.data(), static_cast<std::streamsize>(moov.size()));
   file.close();
-  if (!file) throw Failure(exit_output, "cannot write '" + path.string() + "'");
+  if (!file) throw ExitError(exit_output, "cannot write '" + path.string() + "'");
 }

@@ -4,7 +4,7 @@ extern "C" {
 #include <libavutil/opt.h>
 }
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 
 OutputFile::OutputFile(const std::filesystem::path& file, const char* muxer) : file_(file) {
   AVFormatContext* context = nullptr;
@@ -51,5 +51,5 @@ void OutputFile::finish() {
 }
 
 void OutputFile::check(int status) const {
-  if (status < 0) throw Failure(exit_output, "cannot write '" + file_.string() + "': " + ffmpeg_reason(status));
+  if (status < 0) throw ExitError(exit_output, "cannot write '" + file_.string() + "': " + ffmpeg_reason(status));
 }

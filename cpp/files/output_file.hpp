@@ -5,7 +5,7 @@
 
 #include "ffmpeg.hpp"
 
-/// A file that FFmpeg writes, up to its last byte checked. Throws Failure exit_output.
+/// A file that FFmpeg writes, up to its last byte checked. Throws ExitError exit_output.
 class OutputFile {
  public:
   /// `muxer`: FFmpeg's name of the container.

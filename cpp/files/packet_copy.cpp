@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 #include "ffmpeg.hpp"
 
 namespace {
@@ -18,7 +18,7 @@ constexpr int encoder_delay = 1024;    // of FFmpeg's AAC encoder
 struct PacketCopy::Impl {
   explicit Impl(const std::filesystem::path& song) : name(song.string()) {
     if (open_input(song, input) < 0 || avformat_find_stream_info(input.get(), nullptr) < 0) {
-      throw Failure(exit_input, "cannot read '" + name + "' again");
+      throw ExitError(exit_input, "cannot read '" + name + "' again");
     }
     for (unsigned i = 0; i < input->nb_streams; ++i) {
       AVStream* candidate = input->streams[i];
@@ -35,7 +35,7 @@ struct PacketCopy::Impl {
     while (true) {
       const int status = av_read_frame(input.get(), packet);
       if (status == AVERROR_EOF) return false;
-      if (status < 0) throw Failure(exit_input, "cannot read '" + name + "': " + ffmpeg_reason(status));
+      if (status < 0) throw ExitError(exit_input, "cannot read '" + name + "': " + ffmpeg_reason(status));
       if (packet->stream_index == stream->index) return true;
       av_packet_unref(packet);
     }

@@ -24,7 +24,7 @@ class PacketCopy {
   const AVCodecParameters* parameters() const noexcept;
   /// Frames before the first that is heard.
   int delay() const noexcept;
-  /// The next packet that begins before `frame`, with its time in frames; false if there is none. Throws Failure
+  /// The next packet that begins before `frame`, with its time in frames; false if there is none. Throws ExitError
   /// exit_input.
   bool next(AVPacket* packet, std::uint64_t frame);
 

@@ -4,14 +4,14 @@
 #include <string>
 #include <system_error>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 
 namespace fs = std::filesystem;
 
 namespace {
 
 void check(const std::error_code& error, const std::string& what, const fs::path& path) {
-  if (error) throw Failure(exit_output, "cannot write " + what + "'" + path.string() + "': " + error.message());
+  if (error) throw ExitError(exit_output, "cannot write " + what + "'" + path.string() + "': " + error.message());
 }
 
 }  // namespace

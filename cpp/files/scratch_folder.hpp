@@ -5,7 +5,7 @@
 #include <vector>
 
 /// A hidden folder for unfinished files, on the same disk as the final ones so that they can be renamed out of it. It
-/// goes away with the object. Throws Failure exit_output.
+/// goes away with the object. Throws ExitError exit_output.
 class ScratchFolder {
  public:
   explicit ScratchFolder(const std::filesystem::path& parent);
@@ -21,5 +21,5 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-/// Gives the files their final names, making the folders they need. Throws Failure exit_output.
+/// Gives the files their final names, making the folders they need. Throws ExitError exit_output.
 void move_into_place(const ScratchFolder& scratch, const std::vector<std::filesystem::path>& finals);

@@ -6,7 +6,7 @@
 
 #include "audio_reader.hpp"
 
-/// A file's frames, a stretch after the other, in stereo at a given rate. Throws Failure exit_input.
+/// A file's frames, a stretch after the other, in stereo at a given rate. Throws ExitError exit_input.
 class SongFeed {
  public:
   SongFeed(const std::filesystem::path& file, int rate);

@@ -16,7 +16,7 @@
 class StemFile : public StemOutput {
  public:
   /// Writes to `file`, which will be called `final_name`. The streams to write are the mix and the four stems, or with
-  /// `mix` (packets to copy) only these four. Throws Failure exit_output.
+  /// `mix` (packets to copy) only these four. Throws ExitError exit_output.
   StemFile(const std::filesystem::path& file, const std::filesystem::path& final_name, const Encoding& encoding,
            const StemFileSettings& settings, int rate, const Tags& tags, std::unique_ptr<PacketCopy> mix);
   ~StemFile() override;

@@ -10,7 +10,7 @@
 #include "clip_stage.hpp"
 #include "encoding.hpp"
 
-/// Where finished streams of one track go, at the rate of the files. Throws Failure exit_output.
+/// Where finished streams of one track go, at the rate of the files. Throws ExitError exit_output.
 class StemOutput {
  public:
   virtual ~StemOutput() = default;

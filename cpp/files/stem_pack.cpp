@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "demucs_ort/error.hpp"
-#include "failure.hpp"
+#include "exit_error.hpp"
 #include "packet_copy.hpp"
 #include "scratch_folder.hpp"
 #include "song_feed.hpp"
@@ -42,8 +42,8 @@ std::array<fs::path, stem_place_count> in_places(const std::vector<fs::path>& fi
   }
   if (files.size() != stem_place_count ||
       std::any_of(placed.begin(), placed.end(), [](const fs::path& file) { return file.empty(); })) {
-    throw Failure(exit_usage,
-                  "a stem file is packed of four files: drums, bass, other, vocals, by their names or in this order");
+    throw ExitError(exit_usage,
+                    "a stem file is packed of four files: drums, bass, other, vocals, by their names or in this order");
   }
   return placed;
 }
@@ -87,18 +87,18 @@ class Packing {
   void expect_equal(const fs::path& file, const fs::path& first) const {
     const auto& wanted = feeds_.front()->reader().found();
     const auto& found = feeds_.back()->reader().found();
-    if (found.frames == 0) throw Failure(exit_input, "cannot pack '" + file.string() + "': it holds no audio");
+    if (found.frames == 0) throw ExitError(exit_input, "cannot pack '" + file.string() + "': it holds no audio");
     if (found.frames == wanted.frames && found.rate == wanted.rate) return;
     const auto size = [](const AudioReader::Found& what) {
       return std::to_string(what.frames) + " frames at " + std::to_string(what.rate) + " Hz";
     };
-    throw Failure(exit_input, "'" + file.string() + "' has " + size(found) + ", '" + first.string() + "' " +
-                                  size(wanted) + "; what is packed must be equally long");
+    throw ExitError(exit_input, "'" + file.string() + "' has " + size(found) + ", '" + first.string() + "' " +
+                                    size(wanted) + "; what is packed must be equally long");
   }
 
   std::unique_ptr<PacketCopy> copied_mix(std::uint64_t frames) {
     if (!settings_.stem_file.preserve_mix) return nullptr;
-    if (!has_mix()) throw Failure(exit_usage, "there is no mix to preserve; name one");
+    if (!has_mix()) throw ExitError(exit_usage, "there is no mix to preserve; name one");
     std::string why_not;
     auto copy = PacketCopy::open(job_.mix, settings_.encoding, rate_, frames, why_not);
     copied_ = copy != nullptr;

@@ -15,6 +15,6 @@ struct PackJob {
 };
 
 /// Packs them. All of them must have the same length and rate. Tags are the mix's, without one those of the drums.
-/// The file gets its name when it is complete. Throws Failure; demucs_ort::Error cancelled.
+/// The file gets its name when it is complete. Throws ExitError; demucs_ort::Error cancelled.
 TrackResult pack_stems(const PackJob& job, const FileSettings& settings, const std::function<void(double)>& progress,
                        const demucs_ort::CancelToken& cancel);

@@ -4,14 +4,14 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 
 namespace {
 
 std::size_t place_of(const std::string& name, const std::string& option) {
   const auto* found = std::find(stem_places.begin(), stem_places.end(), name);
   if (found == stem_places.end()) {
-    throw Failure(exit_usage, option + " names '" + name + "'; a stem file holds drums, bass, other and vocals");
+    throw ExitError(exit_usage, option + " names '" + name + "'; a stem file holds drums, bass, other and vocals");
   }
   return static_cast<std::size_t>(found - stem_places.begin());
 }
@@ -28,12 +28,12 @@ StemFileSettings make_stem_file_settings(const StemFileRequest& request) {
   settings.preserve_mix = request.preserve_mix;
   for (const auto& [place, name] : request.names) settings.names[place_of(place, "the stem name")] = name;
   for (const auto& [place, color] : request.colors) {
-    if (!is_color(color)) throw Failure(exit_usage, "'" + color + "' is no colour; write it as #RRGGBB");
+    if (!is_color(color)) throw ExitError(exit_usage, "'" + color + "' is no colour; write it as #RRGGBB");
     settings.colors[place_of(place, "the stem colour")] = color;
   }
   for (const auto& [stem, place] : request.fold) {
     if (std::find(stem_places.begin(), stem_places.end(), stem) != stem_places.end()) {
-      throw Failure(exit_usage, "'" + stem + "' has a place of its own in a stem file and cannot be folded");
+      throw ExitError(exit_usage, "'" + stem + "' has a place of its own in a stem file and cannot be folded");
     }
     settings.fold[stem] = place_of(place, "fold");
   }
@@ -46,7 +46,7 @@ std::vector<std::size_t> places_of(const std::vector<std::string>& stems, const 
   std::array<bool, stem_place_count> taken{};
   for (const auto& [stem, place] : settings.fold) {
     if (std::find(stems.begin(), stems.end(), stem) == stems.end()) {
-      throw Failure(exit_usage, "fold names '" + stem + "', which is no stem of the model");
+      throw ExitError(exit_usage, "fold names '" + stem + "', which is no stem of the model");
     }
   }
   for (const auto& stem : stems) {
@@ -61,8 +61,8 @@ std::vector<std::size_t> places_of(const std::vector<std::string>& stems, const 
     if (taken[place]) continue;
     std::string all;
     for (const auto& stem : stems) all += (all.empty() ? "" : ", ") + stem;
-    throw Failure(exit_usage, std::string("a stem file needs drums, bass, other and vocals, and '") +
-                                  stem_places[place] + "' is not among the stems " + all);
+    throw ExitError(exit_usage, std::string("a stem file needs drums, bass, other and vocals, and '") +
+                                    stem_places[place] + "' is not among the stems " + all);
   }
   return places;
 }

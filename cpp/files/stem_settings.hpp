@@ -27,10 +27,10 @@ struct StemFileSettings {
   bool preserve_mix = false;
 };
 
-/// Throws Failure exit_usage for places that do not exist and for what is no colour.
+/// Throws ExitError exit_usage for places that do not exist and for what is no colour.
 StemFileSettings make_stem_file_settings(const StemFileRequest& request);
 
-/// The place of each of the stems. Throws Failure exit_usage if one of the four places stays empty.
+/// The place of each of the stems. Throws ExitError exit_usage if one of the four places stays empty.
 std::vector<std::size_t> places_of(const std::vector<std::string>& stems, const StemFileSettings& settings);
 
 /// The content of the box moov/udta/stem. Compressor and limiter are off, with the values of Native Instruments' own

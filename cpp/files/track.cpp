@@ -14,7 +14,7 @@ extern "C" {
 
 #include "audio_reader.hpp"
 #include "demucs_ort/model.hpp"
-#include "failure.hpp"
+#include "exit_error.hpp"
 #include "file_name.hpp"
 #include "packet_copy.hpp"
 #include "rate_converter.hpp"
@@ -34,11 +34,11 @@ void check_places(const std::vector<fs::path>& files, const fs::path& input) {
   std::error_code ignored;
   for (const auto& file : files) {
     if (fs::equivalent(file, input, ignored)) {
-      throw Failure(exit_usage, "the stem '" + file.string() +
-                                    "' would overwrite an input of that name; choose another output folder");
+      throw ExitError(exit_usage, "the stem '" + file.string() +
+                                      "' would overwrite an input of that name; choose another output folder");
     }
     if (fs::is_directory(file, ignored)) {
-      throw Failure(exit_output, "cannot write '" + file.string() + "': there is a folder of that name");
+      throw ExitError(exit_output, "cannot write '" + file.string() + "': there is a folder of that name");
     }
   }
 }
@@ -162,10 +162,10 @@ FileSettings make_file_settings(const FileRequest& request, bool several_tracks)
   const bool stem_file = settings.encoding.format == Format::stem_mp4;
   const auto& wishes = request.stem_file;
   if (!stem_file && (wishes.preserve_mix || !wishes.names.empty() || !wishes.colors.empty() || !wishes.fold.empty())) {
-    throw Failure(exit_usage, "names, colours, folding and a preserved mix are for the format stem.mp4");
+    throw ExitError(exit_usage, "names, colours, folding and a preserved mix are for the format stem.mp4");
   }
   if (wishes.preserve_mix && settings.encoding.clip_mode != ClipMode::none) {
-    throw Failure(exit_usage, "a preserved mix keeps its level; leave out the clip mode");
+    throw ExitError(exit_usage, "a preserved mix keeps its level; leave out the clip mode");
   }
   auto& pattern = settings.file_name;
   if (pattern.empty()) {

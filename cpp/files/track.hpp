@@ -32,7 +32,7 @@ struct FileSettings {
   std::string file_name;
 };
 
-/// Throws Failure exit_usage for what does not go together.
+/// Throws ExitError exit_usage for what does not go together.
 FileSettings make_file_settings(const FileRequest& request, bool several_tracks);
 
 /// What came of one input file.
@@ -49,12 +49,12 @@ struct TrackResult {
   int exit_code = 0;
 };
 
-/// The files that separate_track would write. Throws Failure exit_usage if these stems make no stem file.
+/// The files that separate_track would write. Throws ExitError exit_usage if these stems make no stem file.
 std::vector<std::filesystem::path> output_files(const std::vector<std::string>& stems, const TrackJob& job,
                                                 const FileSettings& settings);
 
 /// Separates one file. What it writes gets its names when all of it is complete; until then, and after a failure,
-/// nothing is seen of it. `progress` is called with the finished fraction. Throws Failure and demucs_ort::Error.
+/// nothing is seen of it. `progress` is called with the finished fraction. Throws ExitError and demucs_ort::Error.
 TrackResult separate_track(demucs_ort::Separator& separator, const TrackJob& job, const FileSettings& settings,
                            const std::function<void(double)>& progress, const demucs_ort::CancelToken& cancel);
 

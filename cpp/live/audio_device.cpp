@@ -7,12 +7,12 @@
 #include <thread>
 #include <utility>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 
 namespace {
 
 [[noreturn]] void fail(const std::string& what, PaError error) {
-  throw Failure(exit_output, what + ": " + Pa_GetErrorText(error) + "; choose another one with --device");
+  throw ExitError(exit_output, what + ": " + Pa_GetErrorText(error) + "; choose another one with --device");
 }
 
 /// PortAudio, while it lives.
@@ -52,13 +52,13 @@ class PortAudioDevice : public AudioDevice {
   static PaDeviceIndex find(const std::string& name) {
     if (name.empty()) {
       const PaDeviceIndex index = Pa_GetDefaultOutputDevice();
-      if (index == paNoDevice) throw Failure(exit_output, "there is no audio device; --device null plays to nobody");
+      if (index == paNoDevice) throw ExitError(exit_output, "there is no audio device; --device null plays to nobody");
       return index;
     }
     for (PaDeviceIndex index = 0; index < Pa_GetDeviceCount(); ++index) {
       if (plays(index) && Pa_GetDeviceInfo(index)->name == name) return index;
     }
-    throw Failure(exit_output, "there is no audio device '" + name + "'; --list-devices names them");
+    throw ExitError(exit_output, "there is no audio device '" + name + "'; --list-devices names them");
   }
 
   static int call(const void*, void* output, unsigned long frames, const PaStreamCallbackTimeInfo*,

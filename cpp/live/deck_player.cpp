@@ -9,7 +9,7 @@ constexpr std::size_t block = 1024;  // longer ones are played in parts
 
 }  // namespace
 
-DeckPlayer::DeckPlayer(demucs_ort::Lookahead& deck, const std::vector<std::vector<float>>& mix)
+DeckPlayer::DeckPlayer(demucs_ort::Deck& deck, const std::vector<std::vector<float>>& mix)
     : deck_(deck), mix_(mix), stems_(deck.stems().size()), samples_(stems_.size() * mix.size() * block) {
   for (std::size_t row = 0; row < stems_.size() * mix.size(); ++row) rows_.push_back(samples_.data() + row * block);
   for (std::size_t s = 0; s < stems_.size(); ++s) pointers_.push_back(rows_.data() + s * mix.size());

@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "demucs_ort/lookahead.hpp"
+#include "demucs_ort/deck.hpp"
 
 /// Plays a deck: mixes its audible stems for an audio device. Where there are no stems yet it plays the mix if no stem
 /// is muted, else silence.
 class DeckPlayer {
  public:
   /// `mix`: the deck's track, [channel][frame]. Both must outlive the player.
-  DeckPlayer(demucs_ort::Lookahead& deck, const std::vector<std::vector<float>>& mix);
+  DeckPlayer(demucs_ort::Deck& deck, const std::vector<std::vector<float>>& mix);
 
   /// Fills interleaved[frame][channel]. For the audio thread; takes no lock, allocates nothing, makes no system call.
   void callback(float* interleaved, std::size_t frames) noexcept;
@@ -43,7 +43,7 @@ class DeckPlayer {
   void add_stem(std::size_t stem, float* interleaved, std::size_t frames) noexcept;
   void add_mix(float* interleaved, std::size_t first, std::size_t frames) noexcept;
 
-  demucs_ort::Lookahead& deck_;
+  demucs_ort::Deck& deck_;
   const std::vector<std::vector<float>>& mix_;
   std::vector<Stem> stems_;
   std::vector<float> samples_;  // of one block, [stem][channel][frame]

@@ -11,8 +11,8 @@
 #include "demo_model.hpp"
 #include "demucs_ort/demucs_ort.hpp"
 #include "desk.hpp"
-#include "failure.hpp"
-#include "guarded.hpp"
+#include "exit_code.hpp"
+#include "exit_error.hpp"
 #include "interrupt.hpp"
 #include "screen.hpp"
 #include "track.hpp"
@@ -22,14 +22,14 @@ namespace {
 struct Options {
   std::filesystem::path song;
   std::filesystem::path model;
-  std::filesystem::path short_model;
+  std::filesystem::path provisional;
   demucs_ort::ModelOptions model_options;
   std::string device;
   bool list_devices = false;
   bool once = false;
 };
 
-/// Nothing if --help or --version has printed all there was to do. Throws Failure exit_usage.
+/// Nothing if --help or --version has printed all there was to do. Throws ExitError exit_usage.
 std::optional<Options> parse(int argc, char** argv) {
   Options options;
   CLI::App app("Plays a song, with keys to mute and solo its stems while they are separated", "demucs_ort_live");
@@ -39,7 +39,7 @@ std::optional<Options> parse(int argc, char** argv) {
                  "The .onnx or .ort file of a model, or the .json of a bag (default: the demo "
                  "model)")
       ->option_text("FILE");
-  app.add_option("--short", options.short_model,
+  app.add_option("--provisional", options.provisional,
                  "The same weights with a shorter window (demucs-export --segment): "
                  "stems sooner after a jump")
       ->option_text("FILE");
@@ -57,9 +57,9 @@ std::optional<Options> parse(int argc, char** argv) {
     app.exit(done);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
-    throw Failure(exit_usage, std::string(error.what()) + " (--help lists the options)");
+    throw ExitError(exit_usage, std::string(error.what()) + " (--help lists the options)");
   }
-  if (options.song.empty() && !options.list_devices) throw Failure(exit_usage, "name the song to play");
+  if (options.song.empty() && !options.list_devices) throw ExitError(exit_usage, "name the song to play");
   return options;
 }
 
@@ -80,14 +80,14 @@ std::vector<std::vector<float>> decode(const std::filesystem::path& song, const 
   return samples;
 }
 
-demucs_ort::LookaheadWorkers open_workers(const Options& options) {
-  demucs_ort::LookaheadWorkersOptions workers;
+demucs_ort::DeckPool open_workers(const Options& options) {
+  demucs_ort::DeckPoolOptions workers;
   const auto file = options.model.empty() ? find_demo_model() : options.model;
   const auto model = demucs_ort::Model::load(file, options.model_options);
-  if (!options.short_model.empty()) {
-    workers.provisional = demucs_ort::Model::load(options.short_model, options.model_options);
+  if (!options.provisional.empty()) {
+    workers.provisional = demucs_ort::Model::load(options.provisional, options.model_options);
   }
-  return demucs_ort::LookaheadWorkers(model, workers);
+  return demucs_ort::DeckPool(model, workers);
 }
 
 /// The playhead, five seconds on or back.
@@ -143,7 +143,7 @@ void play(const Options& options, const Interrupt& interrupt) {
     for (std::size_t c = 0; c < mix.size(); ++c) std::copy_n(mix[c].data() + first, frames, channels[c]);
     return frames;
   };
-  demucs_ort::Lookahead deck(workers, read, mix.front().size());
+  demucs_ort::Deck deck(workers, read, mix.front().size());
   DeckPlayer player(deck, mix);
   Desk desk(player, deck.stems().size());
   const auto device = open_device(options.device, info.sample_rate, info.channels,
@@ -163,7 +163,7 @@ int main(int argc, char** argv) {
   silence_ffmpeg();
   const Interrupt interrupt;
   std::string sentence;
-  const int code = guarded(interrupt, sentence, [&] {
+  const int code = exit_code_of(interrupt, sentence, [&] {
     const auto options = parse(argc, argv);
     if (!options) return;
     if (!options->list_devices) return play(*options, interrupt);

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "failure.hpp"
+#include "exit_error.hpp"
 
 namespace {
 
@@ -39,10 +39,10 @@ std::string meter(float level, std::size_t width) {
 
 Screen::Screen(std::string title, int sample_rate) : title_(std::move(title)), sample_rate_(sample_rate) {
   if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0) {
-    throw Failure(exit_usage, "this program needs a terminal for its keys and meters");
+    throw ExitError(exit_usage, "this program needs a terminal for its keys and meters");
   }
   if (newterm(nullptr, stdout, stdin) == nullptr) {
-    throw Failure(exit_usage, "this terminal is not known; set TERM, e.g. to xterm");
+    throw ExitError(exit_usage, "this terminal is not known; set TERM, e.g. to xterm");
   }
   cbreak();
   noecho();
@@ -81,7 +81,7 @@ Press Screen::wait() {
   }
 }
 
-void Screen::draw(const demucs_ort::Lookahead& deck, DeckPlayer& player, const Desk& desk) {
+void Screen::draw(const demucs_ort::Deck& deck, DeckPlayer& player, const Desk& desk) {
   const auto state = deck.state();
   const auto& stems = deck.stems();
   levels_.resize(stems.size(), silence);

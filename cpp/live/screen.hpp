@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "deck_player.hpp"
-#include "demucs_ort/lookahead.hpp"
+#include "demucs_ort/deck.hpp"
 #include "desk.hpp"
 
 /// What a key asks for.
@@ -19,7 +19,7 @@ struct Press {
 /// The terminal, while it lives: a line for the track, one for the deck, a meter for each stem.
 class Screen {
  public:
-  /// Throws Failure exit_usage if this is no terminal.
+  /// Throws ExitError exit_usage if this is no terminal.
   Screen(std::string title, int sample_rate);
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
@@ -27,7 +27,7 @@ class Screen {
 
   /// Waits for a key for a twentieth of a second.
   Press wait();
-  void draw(const demucs_ort::Lookahead& deck, DeckPlayer& player, const Desk& desk);
+  void draw(const demucs_ort::Deck& deck, DeckPlayer& player, const Desk& desk);
 
  private:
   std::string time(std::size_t frame) const;

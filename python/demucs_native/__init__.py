@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from demucs_native import _core, _runtime
 from demucs_native._core import (
     Error,
-    Lookahead,
-    LookaheadState,
-    LookaheadWorkers,
+    Deck,
+    DeckState,
+    DeckPool,
     Model,
     Stream,
     __version__,
@@ -34,9 +34,9 @@ if (_library := _runtime.onnxruntime_library()) is not None:
 __all__ = [
     "Error",
     "FetchError",
-    "Lookahead",
-    "LookaheadState",
-    "LookaheadWorkers",
+    "Deck",
+    "DeckState",
+    "DeckPool",
     "Model",
     "Stream",
     "__version__",

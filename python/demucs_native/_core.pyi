@@ -8,7 +8,7 @@ import numpy.typing
 import os
 import pathlib
 import typing
-__all__: list[str] = ['Error', 'Lookahead', 'LookaheadState', 'LookaheadWorkers', 'Model', 'Stream', 'providers', 'separate_file']
+__all__: list[str] = ['Error', 'Deck', 'DeckState', 'DeckPool', 'Model', 'Stream', 'providers', 'separate_file']
 class Error(RuntimeError):
     """
     What the library raises by itself, besides ValueError and TypeError for unusable arguments.
@@ -80,7 +80,7 @@ class Model:
     def onnxruntime_version(self) -> str:
         ...
     @property
-    def passed_over(self) -> list[str]:
+    def rejected_providers(self) -> list[str]:
         """
         What 'auto' tried before `provider`, and why it does not compute.
         """
@@ -105,7 +105,7 @@ class Model:
     @property
     def weights_sha256(self) -> str:
         ...
-class LookaheadWorkers:
+class DeckPool:
     """
     The threads that separate for any number of decks, which share them and so one thread budget.
     """
@@ -133,7 +133,7 @@ class LookaheadWorkers:
         """
         Whether the models have been run once.
         """
-class LookaheadState:
+class DeckState:
     """
     What a deck is doing.
     """
@@ -183,15 +183,15 @@ class LookaheadState:
         """
         'measuring', 'separating', 'done' (all that fits the cache is final) or 'failed'.
         """
-class Lookahead:
+class Deck:
     """
     A deck: the stems of a loaded track, separated around the playhead first and then everywhere.
     """
-    def __enter__(self) -> Lookahead:
+    def __enter__(self) -> Deck:
         ...
     def __exit__(self, type: typing.Any, value: typing.Any, traceback: typing.Any) -> None:
         ...
-    def __init__(self, workers: LookaheadWorkers, track: numpy.typing.NDArray[numpy.float32] | collections.abc.Callable[[int, int], numpy.typing.NDArray[numpy.float32]], *, frames: typing.SupportsInt | typing.SupportsIndex | None = None, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, shift_offsets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, cache_mb: typing.SupportsInt | typing.SupportsIndex = 512, storage: str = 'exact', spill_folder: os.PathLike | str | bytes | None = None, crossfade_frames: typing.SupportsInt | typing.SupportsIndex = 882) -> None:
+    def __init__(self, workers: DeckPool, track: numpy.typing.NDArray[numpy.float32] | collections.abc.Callable[[int, int], numpy.typing.NDArray[numpy.float32]], *, frames: typing.SupportsInt | typing.SupportsIndex | None = None, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, shift_offsets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, cache_mb: typing.SupportsInt | typing.SupportsIndex = 512, storage: str = 'exact', spill_folder: os.PathLike | str | bytes | None = None, crossfade_frames: typing.SupportsInt | typing.SupportsIndex = 882) -> None:
         """
         track: float32 array (channels, frames) at the model's sample rate, which must not change; or a function that
             is given (first, frames) in any order and returns those frames, with the track's length in `frames`.
@@ -224,7 +224,7 @@ class Lookahead:
         """
         Where the track plays. Beyond the end counts as the last frame.
         """
-    def state(self) -> LookaheadState:
+    def state(self) -> DeckState:
         """
         What the deck is doing.
         """

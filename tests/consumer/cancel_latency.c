@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
     if (demucs_ort_cancel_create(&self.cancel) != DEMUCS_ORT_OK) return 1;
     if (pthread_create(&thread, NULL, press, &self) != 0) return 1;
     const demucs_ort_status status =
-        demucs_ort_separate_stream(separator, read_noise, drop, NULL, NULL, self.cancel, NULL);
+        demucs_ort_separate_callbacks(separator, read_noise, drop, NULL, NULL, self.cancel, NULL);
     const double returned = now();
     pthread_join(thread, NULL);
     demucs_ort_cancel_free(self.cancel);

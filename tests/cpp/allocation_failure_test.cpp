@@ -16,10 +16,10 @@
 #include <utility>
 
 #include "demucs_ort/c_api.h"
-#include "known_answer.hpp"
-#include "model_contract.hpp"
-#include "segment_plan.hpp"
-#include "separation.hpp"
+#include "model/known_answer.hpp"
+#include "model/model_contract.hpp"
+#include "separation/segment_plan.hpp"
+#include "separation/separation.hpp"
 
 using namespace demucs_ort;
 
@@ -30,18 +30,18 @@ thread_local long left = never;  // allocations of this library on this thread u
 thread_local bool has_failed = false;
 
 /// Where a program or library lies in memory.
-struct Place {
-  explicit Place(const char* name) : wanted(name) {
+struct Library {
+  explicit Library(const char* name) : wanted(name) {
     dl_iterate_phdr(
         [](dl_phdr_info* info, std::size_t, void* self) {
-          auto& place = *static_cast<Place*>(self);
+          auto& library = *static_cast<Library*>(self);
           const std::string_view found = info->dlpi_name;  // "" is this program
-          if (place.wanted.empty() ? !found.empty() : found.find(place.wanted) == found.npos) return 0;
+          if (library.wanted.empty() ? !found.empty() : found.find(library.wanted) == found.npos) return 0;
           for (std::size_t i = 0; i < info->dlpi_phnum; ++i) {
             if (info->dlpi_phdr[i].p_type != PT_LOAD) continue;
             const auto begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-            place.begin = std::min(place.begin, begin);
-            place.end = std::max(place.end, begin + info->dlpi_phdr[i].p_memsz);
+            library.begin = std::min(library.begin, begin);
+            library.end = std::max(library.end, begin + info->dlpi_phdr[i].p_memsz);
           }
           return 1;
         },
@@ -57,8 +57,8 @@ struct Place {
 /// Whether this library asks, directly or through the standard library, and not ONNX Runtime, which ends the process
 /// when some of its own small allocations fail.
 bool is_ours(const void* caller) {
-  static const Place program("");
-  const Place runtime("libonnxruntime");  // from the first model on
+  static const Library program("");
+  const Library runtime("libonnxruntime");  // from the first model on
   std::array<void*, 32> frames{};
   const int count = backtrace(frames.data(), static_cast<int>(frames.size()));
   const auto end = frames.begin() + count;

@@ -15,11 +15,11 @@ enum { channels = 2, sources = 2, frames = 6000, block = 100 };
 static demucs_ort_stream_options short_options(void) {
   demucs_ort_stream_options options;
   CHECK(demucs_ort_stream_options_init(&options, sizeof options) == DEMUCS_ORT_OK);
-  CHECK(options.priority == DEMUCS_ORT_PRIORITY_FOREGROUND && options.hop > 0 && options.budget > 0);
+  CHECK(options.priority == DEMUCS_ORT_PRIORITY_FOREGROUND && options.hop > 0 && options.compute_time > 0);
   options.hop = 0.008;
   options.lookahead = 0.004;
   options.crossfade = 0.002;
-  options.budget = 0.02;
+  options.compute_time = 0.02;
   return options;
 }
 
@@ -82,7 +82,7 @@ static void check_recommends(const demucs_ort_model* model) {
   CHECK_FAILS(demucs_ort_stream_recommend(model, 0, &options), DEMUCS_ORT_INVALID_ARGUMENT, "load");
   CHECK(options.hop == hop);
   CHECK(demucs_ort_stream_recommend(model, 1, &options) == DEMUCS_ORT_OK);
-  CHECK(options.hop < 0.0168 && options.hop >= options.crossfade && options.budget >= 0.03);
+  CHECK(options.hop < 0.0168 && options.hop >= options.crossfade && options.compute_time >= 0.03);
 }
 
 static void check_refusals(const demucs_ort_model* model) {

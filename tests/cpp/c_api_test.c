@@ -167,7 +167,7 @@ static void test_loading_fails_with_a_reason(void) {
   CHECK_FAILS(demucs_ort_model_load(path_of("gains.onnx"), &options, &model), DEMUCS_ORT_INVALID_ARGUMENT,
               "provider_options[3] is NULL");
   options.provider_option_count = 0;
-  options.runs = 65;
+  options.max_concurrent_runs = 65;
   CHECK_FAILS(demucs_ort_model_load(path_of("gains.onnx"), &options, &model), DEMUCS_ORT_INVALID_ARGUMENT, "runs");
   CHECK_FAILS(demucs_ort_model_options_init(NULL, sizeof options), DEMUCS_ORT_INVALID_ARGUMENT, "options is NULL");
   CHECK(model == NULL);
@@ -408,7 +408,7 @@ static demucs_ort_status run_stream(demucs_ort_separator* separator, stream* sel
   self->read_to = self->passes = self->written_to = self->progress_calls = 0;
   self->last_fraction = 0;
   self->last_stage = DEMUCS_ORT_STAGE_MEASURING;
-  return demucs_ort_separate_stream(separator, on_read, on_write, on_progress, self, cancel, total);
+  return demucs_ort_separate_callbacks(separator, on_read, on_write, on_progress, self, cancel, total);
 }
 
 static void test_callbacks(void) {
@@ -454,15 +454,15 @@ static void test_callbacks(void) {
   CHECK(self.last_fraction == 1 && self.last_stage == DEMUCS_ORT_STAGE_SEPARATING);
   CHECK(is_share(self.all, 0, 0.75f) && is_share(self.all, 1, 0.25f));
   self.written_to = 0;
-  CHECK(demucs_ort_separate_stream(separator, on_read, on_write, NULL, &self, NULL, NULL) == DEMUCS_ORT_OK);
+  CHECK(demucs_ort_separate_callbacks(separator, on_read, on_write, NULL, &self, NULL, NULL) == DEMUCS_ORT_OK);
   CHECK(self.written_to == frames);
 
-  CHECK_FAILS(demucs_ort_separate_stream(separator, NULL, on_write, NULL, NULL, NULL, NULL),
+  CHECK_FAILS(demucs_ort_separate_callbacks(separator, NULL, on_write, NULL, NULL, NULL, NULL),
               DEMUCS_ORT_INVALID_ARGUMENT, "callback");
-  CHECK_FAILS(demucs_ort_separate_stream(separator, on_read, NULL, NULL, NULL, NULL, NULL), DEMUCS_ORT_INVALID_ARGUMENT,
-              "callback");
-  CHECK_FAILS(demucs_ort_separate_stream(NULL, on_read, on_write, NULL, NULL, NULL, NULL), DEMUCS_ORT_INVALID_ARGUMENT,
-              "separator is NULL");
+  CHECK_FAILS(demucs_ort_separate_callbacks(separator, on_read, NULL, NULL, NULL, NULL, NULL),
+              DEMUCS_ORT_INVALID_ARGUMENT, "callback");
+  CHECK_FAILS(demucs_ort_separate_callbacks(NULL, on_read, on_write, NULL, NULL, NULL, NULL),
+              DEMUCS_ORT_INVALID_ARGUMENT, "separator is NULL");
   free(self.all);
   demucs_ort_separator_free(separator);
   demucs_ort_model_free(model);

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "cancel_state.hpp"
+#include "base/cancel_state.hpp"
 #include "demucs_ort/error.hpp"
 
 using namespace demucs_ort;

@@ -32,10 +32,10 @@ std::vector<std::vector<float>> make_mix() {
 /// A deck of a model that gives 0.75 and 0.25 of the mix, and its player.
 struct Fixture {
   void await_done() const {
-    for (int i = 0; i < 2000 && deck.state().stage != LookaheadStage::done; ++i) {
+    for (int i = 0; i < 2000 && deck.state().stage != DeckStage::done; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    ASSERT_EQ(deck.state().stage, LookaheadStage::done);
+    ASSERT_EQ(deck.state().stage, DeckStage::done);
   }
   std::vector<float> play(std::size_t count) {
     std::vector<float> out(2 * count, 9.0F);
@@ -44,13 +44,13 @@ struct Fixture {
   }
 
   std::vector<std::vector<float>> mix = make_mix();  // before the deck, which reads it at once
-  LookaheadWorkers workers{Model::load(std::filesystem::path(TEST_MODELS) / "gains.onnx")};
-  Lookahead deck{workers,
-                 [this](std::size_t first, std::size_t count, float* const* out) {
-                   for (std::size_t c = 0; c < 2; ++c) std::copy_n(mix[c].data() + first, count, out[c]);
-                   return count;
-                 },
-                 frames};
+  DeckPool workers{Model::load(std::filesystem::path(TEST_MODELS) / "gains.onnx")};
+  Deck deck{workers,
+            [this](std::size_t first, std::size_t count, float* const* out) {
+              for (std::size_t c = 0; c < 2; ++c) std::copy_n(mix[c].data() + first, count, out[c]);
+              return count;
+            },
+            frames};
   DeckPlayer player{deck, mix};
   Desk desk{player, 2};
 };
@@ -119,9 +119,9 @@ TEST(DeckPlayer, SeeksPausesAndEnds) {
 
 TEST(DeckPlayer, PlaysTheMixUntilThereAreStemsUnlessOneIsMuted) {
   std::vector<std::vector<float>> mix(2, std::vector<float>(frames, 0.5F));
-  const LookaheadWorkers workers(Model::load(std::filesystem::path(TEST_MODELS) / "gains.onnx"));
+  const DeckPool workers(Model::load(std::filesystem::path(TEST_MODELS) / "gains.onnx"));
   std::atomic<bool> open{false};
-  Lookahead deck(
+  Deck deck(
       workers,
       [&](std::size_t, std::size_t count, float* const* out) {
         while (!open) std::this_thread::sleep_for(std::chrono::milliseconds(1));

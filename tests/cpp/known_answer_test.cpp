@@ -1,4 +1,4 @@
-#include "known_answer.hpp"
+#include "model/known_answer.hpp"
 
 #include <gtest/gtest.h>
 
@@ -63,7 +63,7 @@ TEST(KnownAnswer, TellsNonsenseFromRounding) {
   for (float& sample : rounded) sample *= 1.01F;
   EXPECT_NEAR(known_answer_snr(info, expected, rounded), 40, 0.1);
   std::vector<float> nonsense(stems.rbegin(), stems.rend());
-  EXPECT_LT(known_answer_snr(info, expected, nonsense), least_known_answer_snr);
+  EXPECT_LT(known_answer_snr(info, expected, nonsense), min_known_answer_snr);
   rounded[10] = std::nanf("");
-  EXPECT_FALSE(known_answer_snr(info, expected, rounded) >= least_known_answer_snr);
+  EXPECT_FALSE(known_answer_snr(info, expected, rounded) >= min_known_answer_snr);
 }

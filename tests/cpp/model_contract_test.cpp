@@ -1,4 +1,4 @@
-#include "model_contract.hpp"
+#include "model/model_contract.hpp"
 
 #include <gtest/gtest.h>
 

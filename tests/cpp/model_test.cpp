@@ -230,7 +230,7 @@ TEST(Model, FourSeparationsAtOnceGiveTheBitsOfOneWithinTheThreadBudget) {
   options.threads = 1;
   const auto alone = separate(Model::load(path_of("slow.onnx"), options), Priority::normal);
   for (const unsigned runs : {1U, 2U}) {
-    options.runs = runs;
+    options.max_concurrent_runs = runs;
     const auto model = Model::load(path_of("slow.onnx"), options);
     const Priority priorities[] = {Priority::background, Priority::normal, Priority::normal, Priority::foreground};
     const auto begin = std::chrono::steady_clock::now();
@@ -244,7 +244,7 @@ TEST(Model, FourSeparationsAtOnceGiveTheBitsOfOneWithinTheThreadBudget) {
     EXPECT_LT(processor_seconds() - before, 1.2 * runs * wall.count()) << runs << " runs";
     for (const auto& result : results) EXPECT_EQ(result, alone) << runs << " runs";
   }
-  options.runs = 0;
+  options.max_concurrent_runs = 0;
   EXPECT_THROW(Model::load(path_of("gains.onnx"), options), Error);
 }
 

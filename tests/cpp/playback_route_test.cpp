@@ -1,4 +1,4 @@
-#include "playback_route.hpp"
+#include "deck/playback_route.hpp"
 
 #include <gtest/gtest.h>
 

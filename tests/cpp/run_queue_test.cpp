@@ -1,4 +1,4 @@
-#include "run_queue.hpp"
+#include "model/run_queue.hpp"
 
 #include <gtest/gtest.h>
 
@@ -44,7 +44,7 @@ class Line {
  private:
   struct Held {
     explicit Held(RunQueue& queue) : place(queue.enter(Priority::normal, {})) {}
-    RunQueue::Place place;
+    RunQueue::Turn place;
   };
 
   RunQueue queue_{1};

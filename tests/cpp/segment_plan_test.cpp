@@ -1,4 +1,4 @@
-#include "segment_plan.hpp"
+#include "separation/segment_plan.hpp"
 
 #include <gtest/gtest.h>
 

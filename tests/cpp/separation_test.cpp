@@ -1,4 +1,4 @@
-#include "separation.hpp"
+#include "separation/separation.hpp"
 
 #include <gtest/gtest.h>
 
@@ -44,7 +44,7 @@ void shares(const float* mix, float* stems) {
 
 struct Result {
   std::vector<Track> stems;
-  std::size_t largest_read = 0;
+  std::size_t max_read = 0;
 };
 
 /// Runs a separation through callbacks that check the order in which they are called.
@@ -64,7 +64,7 @@ Result separate(const Track& track, const SeparatorOptions& options, const Infer
     const std::size_t count = std::min(frames, track[0].size() - first);
     for (std::size_t c = 0; c < 2; ++c) std::copy_n(track[c].data() + first, count, channels[c]);
     next_read += count;
-    result.largest_read = std::max(result.largest_read, frames);
+    result.max_read = std::max(result.max_read, frames);
     return count;
   };
   const auto write = [&](std::size_t first, std::size_t frames, const float* const* const* stems) {
@@ -201,7 +201,7 @@ TEST(Separation, RestOfTheMixFitsAtEveryLengthOverlapAndShift) {
   }
 }
 
-TEST(Separation, NeverReadsMoreThanASegmentAtOnce) { EXPECT_LE(separate(make_track(20000), {}).largest_read, segment); }
+TEST(Separation, NeverReadsMoreThanASegmentAtOnce) { EXPECT_LE(separate(make_track(20000), {}).max_read, segment); }
 
 TEST(Separation, ProgressRisesToOne) {
   std::vector<double> fractions;

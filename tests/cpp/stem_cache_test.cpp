@@ -1,4 +1,4 @@
-#include "stem_cache.hpp"
+#include "deck/stem_cache.hpp"
 
 #include <gtest/gtest.h>
 
@@ -43,11 +43,11 @@ class Reader {
   StemCache& cache_;
 };
 
-void expect_steady(const std::vector<float>& samples, float first, float last, float largest_step) {
-  EXPECT_NEAR(samples.front(), first, largest_step);
-  EXPECT_NEAR(samples.back(), last, largest_step);
+void expect_steady(const std::vector<float>& samples, float first, float last, float max_step) {
+  EXPECT_NEAR(samples.front(), first, max_step);
+  EXPECT_NEAR(samples.back(), last, max_step);
   for (std::size_t i = 1; i < samples.size(); ++i) {
-    ASSERT_LE(std::abs(samples[i] - samples[i - 1]), largest_step) << "a jump at frame " << i;
+    ASSERT_LE(std::abs(samples[i] - samples[i - 1]), max_step) << "a jump at frame " << i;
   }
 }
 

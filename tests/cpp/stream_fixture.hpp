@@ -48,6 +48,6 @@ inline demucs_ort::StreamOptions tiny_options() {
   options.hop = 0.175;
   options.lookahead = 0.05;
   options.crossfade = 0.035;
-  options.budget = 0.13;
+  options.compute_time = 0.13;
   return options;
 }

@@ -13,7 +13,7 @@
 
 #include "audio_thread_guard.hpp"
 #include "demucs_ort/stream.hpp"
-#include "stream_engine.hpp"
+#include "stream/stream_engine.hpp"
 #include "stream_fixture.hpp"
 
 using namespace demucs_ort;
@@ -39,7 +39,7 @@ StreamOptions short_options(Underrun underrun) {
   options.hop = 0.008;
   options.lookahead = 0.004;
   options.crossfade = 0.002;
-  options.budget = 0.012;
+  options.compute_time = 0.012;
   options.underrun = underrun;
   return options;
 }
@@ -90,7 +90,7 @@ TEST(StreamRealtime, AudioThreadOnlyComputes) {
   for (unsigned deck = 0; deck < 4; ++deck) {
     engines.push_back(std::make_unique<StreamEngine>(fast_tiny_model(),
                                                      short_options(deck % 2 == 0 ? Underrun::mix : Underrun::silence),
-                                                     Recipe(fast_tiny_model(), {}), moody(deck + 1)));
+                                                     StemMixing(fast_tiny_model(), {}), moody(deck + 1)));
     streams.push_back(engines.back().get());
   }
   std::size_t blocks = 0;

@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "demucs_ort/error.hpp"
-#include "stream_engine.hpp"
+#include "stream/stream_engine.hpp"
 #include "stream_fixture.hpp"
 
 using namespace demucs_ort;
@@ -31,7 +31,7 @@ std::vector<Track> expected(const Track& mix, const StreamOptions& options, cons
   const auto mix_at = [&](std::size_t c, std::ptrdiff_t i) {
     return i < 0 ? 0.0F : mix[c][static_cast<std::size_t>(i)];
   };
-  WindowSeparation separation(tiny_model(), Recipe(tiny_model(), {}), wobbly, schedule.skipped(), schedule.piece());
+  WindowSeparation separation(tiny_model(), StemMixing(tiny_model(), {}), wobbly, schedule.skipped(), schedule.piece());
   std::vector<float> piece(4 * schedule.piece());
   std::vector<float> before(piece.size());
   for (std::size_t k = 0; k < schedule.complete(frames); ++k) {
@@ -97,7 +97,7 @@ Feed rendering(StreamEngine& engine) {
   return [&](auto in, auto out, std::size_t frames) { engine.render(in, out, frames); };
 }
 
-Recipe all_stems() { return Recipe(tiny_model(), {}); }
+StemMixing all_stems() { return StemMixing(tiny_model(), {}); }
 
 Status status_of(const std::function<void()>& work) {
   try {
@@ -192,7 +192,7 @@ TEST(Stream, AHardJoinNeedsNoCrossfade) {
 TEST(Stream, ProcessEqualsTheSameScheduleToo) {
   const Track mix = make_track(1500);
   StreamOptions options = tiny_options();
-  options.budget = 0.5;  // longer than every block
+  options.compute_time = 0.5;  // longer than every block
   const StreamSchedule schedule(tiny_model(), options);
   for (const std::size_t block : {1U, 17U, 64U}) {
     std::atomic<std::uint64_t> runs{0};
@@ -296,7 +296,7 @@ TEST(Stream, CatchesUpAtOnceAfterAStall) {
   gate.await_begun(2);
   run(make_track(2000), 10, process);  // twenty hops go by
   const auto late = engine.underruns();
-  EXPECT_EQ(late, (2000 - schedule.budget + schedule.hop - 1) / schedule.hop);
+  EXPECT_EQ(late, (2000 - schedule.compute_time + schedule.hop - 1) / schedule.hop);
   gate.let(1000);
   gate.await_done(3);  // the one that was held up, and the newest
   run(make_track(schedule.hop), 10, process);
@@ -392,10 +392,10 @@ TEST(Stream, RefusesOptionsOutOfRange) {
     EXPECT_EQ(status([&](auto& o) { o.hop = bad; }), Status::invalid_argument);
     EXPECT_EQ(status([&](auto& o) { o.lookahead = bad; }), Status::invalid_argument);
     EXPECT_EQ(status([&](auto& o) { o.crossfade = bad; }), Status::invalid_argument);
-    EXPECT_EQ(status([&](auto& o) { o.budget = bad; }), Status::invalid_argument);
+    EXPECT_EQ(status([&](auto& o) { o.compute_time = bad; }), Status::invalid_argument);
   }
   EXPECT_EQ(status([](auto& o) { o.hop = 0; }), Status::invalid_argument);
-  EXPECT_EQ(status([](auto& o) { o.budget = 0; }), Status::invalid_argument);
+  EXPECT_EQ(status([](auto& o) { o.compute_time = 0; }), Status::invalid_argument);
   EXPECT_EQ(status([](auto& o) { o.crossfade = o.hop + 0.1; }), Status::invalid_argument);
   EXPECT_EQ(status([](auto& o) { o.hop = 4.9, o.lookahead = 0.1; }), Status::invalid_argument);
 }
@@ -410,7 +410,7 @@ StreamOptions short_options() {
   options.hop = 0.008;
   options.lookahead = 0.004;
   options.crossfade = 0.002;
-  options.budget = 0.02;
+  options.compute_time = 0.02;
   return options;
 }
 
@@ -452,7 +452,7 @@ TEST(Stream, RecommendsAHopThatTheMachineSustains) {
   EXPECT_EQ(options.lookahead, 0.006);
   EXPECT_GE(options.hop, options.crossfade);
   EXPECT_LT(options.hop, 0.0147);
-  EXPECT_GE(options.budget, 0.03);
+  EXPECT_GE(options.compute_time, 0.03);
   const Stream stream(gains(), options);  // it is accepted
   // A window of 23 ms gives too little if the model, of 3000 sines a sample, may only take a thousandth of the time.
   const auto slow = Model::load(std::filesystem::path(TEST_MODELS) / "slow.onnx");

@@ -1,4 +1,4 @@
-#include "track_level.hpp"
+#include "separation/track_level.hpp"
 
 #include <gtest/gtest.h>
 

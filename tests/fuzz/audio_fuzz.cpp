@@ -11,13 +11,13 @@ extern "C" {
 #include <vector>
 
 #include "audio_reader.hpp"
-#include "failure.hpp"
+#include "exit_error.hpp"
 #include "input.hpp"
 
 namespace {
 
 constexpr std::size_t block = 20'000;
-constexpr std::size_t most_frames = 2'000'000;  // only to be quick
+constexpr std::size_t max_frames = 2'000'000;  // only to be quick
 
 class SongFile {
  public:
@@ -38,7 +38,7 @@ std::size_t read_all(AudioReader& reader) {
   static std::array<std::vector<float>, 2> buffers{std::vector<float>(block), std::vector<float>(block)};
   const std::array<float*, 2> channels{buffers[0].data(), buffers[1].data()};
   std::size_t frames = 0;
-  for (std::size_t got = block; got == block && frames < most_frames; frames += got) {
+  for (std::size_t got = block; got == block && frames < max_frames; frames += got) {
     got = reader.read(frames, block, channels.data());
     expect(got <= block, "more frames than asked for");
   }
@@ -54,11 +54,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     AudioReader reader(file.path(), 44100, 2);
     const std::size_t frames = read_all(reader);
-    if (frames >= most_frames) return 0;
+    if (frames >= max_frames) return 0;
     expect(frames == 0 || reader.found().rate > 0, "frames without a rate");
     expect(read_all(reader) == frames, "another length at the second pass");
     for (const auto& warning : reader.warnings()) expect(warning.size() > 10, "a warning that says nothing");
-  } catch (const Failure& failure) {
+  } catch (const ExitError& failure) {
     expect(failure.code() == exit_input, "a failure that does not blame the song");
   }
   return 0;

@@ -11,7 +11,7 @@
 
 namespace {
 
-constexpr std::size_t most_frames = 3000;
+constexpr std::size_t max_frames = 3000;
 constexpr std::size_t list_size = 4096;  // the library takes no longer ones
 constexpr std::size_t huge = std::numeric_limits<std::size_t>::max();
 
@@ -40,7 +40,7 @@ class Caller {
  public:
   Caller(const std::uint8_t* data, std::size_t size) : input_(data, size) {
     for (std::size_t row = 0; row < 4; ++row) stem_rows_[row] = stems_[row].data();
-    for (std::size_t i = 0; i < most_frames; ++i) {
+    for (std::size_t i = 0; i < max_frames; ++i) {
       for (std::size_t c = 0; c < 2; ++c) mix_[c][i] = static_cast<float>(i * (c + 1) % 17) / 17.0F - 0.5F;
     }
   }
@@ -162,19 +162,19 @@ class Caller {
     if (!is_quick_) return;
     const float* mix[] = {maybe(mix_[0].data()), maybe(mix_[1].data())};
     float* const* stems[] = {maybe(stem_rows_.data()), maybe(stem_rows_.data() + 2)};
-    const std::size_t frames = input_.below(8) == 7 ? huge - input_.below(9) : input_.below(most_frames);
-    if (input_.below(8) == 7) mix_[1][input_.below(most_frames)] = std::numeric_limits<float>::quiet_NaN();
+    const std::size_t frames = input_.below(8) == 7 ? huge - input_.below(9) : input_.below(max_frames);
+    if (input_.below(8) == 7) mix_[1][input_.below(max_frames)] = std::numeric_limits<float>::quiet_NaN();
     const auto progress = input_.flag() ? on_progress : nullptr;
     check(demucs_ort_separate(separator_, maybe(&mix[0]), frames, maybe(&stems[0]), progress, this, cancel_));
   }
 
   void stream() {
     if (!is_quick_) return;
-    left_ = input_.below(most_frames);
+    left_ = input_.below(max_frames);
     std::size_t frames = 0;
-    check(demucs_ort_separate_stream(separator_, input_.below(8) == 7 ? nullptr : on_read,
-                                     input_.below(8) == 7 ? nullptr : on_write, input_.flag() ? on_progress : nullptr,
-                                     this, cancel_, maybe(&frames)));
+    check(demucs_ort_separate_callbacks(separator_, input_.below(8) == 7 ? nullptr : on_read,
+                                        input_.below(8) == 7 ? nullptr : on_write,
+                                        input_.flag() ? on_progress : nullptr, this, cancel_, maybe(&frames)));
   }
 
   void ask_info() {
@@ -207,7 +207,7 @@ class Caller {
     const std::string provider = input_.text();
     options.provider = input_.flag() ? nullptr : provider.c_str();
     options.threads = input_.flag() ? 1 : 1025 + input_.value<std::uint16_t>();
-    options.runs = input_.value<std::uint8_t>();
+    options.max_concurrent_runs = input_.value<std::uint8_t>();
     options.low_priority = input_.value<std::int32_t>();
     options.provider_options = input_.flag() ? nullptr : input_.flag() ? lists.names.data() : lists.holes.data();
     options.provider_option_count = number();
@@ -248,8 +248,8 @@ class Caller {
   demucs_ort_cancel* cancel_ = nullptr;
   bool is_quick_ = true;
   std::size_t left_ = 0;
-  std::array<std::array<float, most_frames>, 2> mix_{};
-  std::array<std::array<float, most_frames>, 4> stems_{};
+  std::array<std::array<float, max_frames>, 2> mix_{};
+  std::array<std::array<float, max_frames>, 4> stems_{};
   std::array<float*, 4> stem_rows_{};
 };
 

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "bag.hpp"
 #include "demucs_ort/error.hpp"
 #include "input.hpp"
+#include "model/bag.hpp"
 
 using namespace demucs_ort;
 namespace fs = std::filesystem;

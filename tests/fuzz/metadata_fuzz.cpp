@@ -6,8 +6,8 @@
 
 #include "demucs_ort/error.hpp"
 #include "input.hpp"
-#include "known_answer.hpp"
-#include "model_contract.hpp"
+#include "model/known_answer.hpp"
+#include "model/model_contract.hpp"
 
 using namespace demucs_ort;
 

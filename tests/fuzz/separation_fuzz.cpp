@@ -6,7 +6,7 @@
 
 #include "demucs_ort/error.hpp"
 #include "input.hpp"
-#include "separation.hpp"
+#include "separation/separation.hpp"
 
 using namespace demucs_ort;
 

@@ -341,7 +341,7 @@ def test_streams_are_mapped_and_paced(tmp_path: Path) -> None:
         assert 5 < point["snr_to_offline"] < 60
     assert by_hop[0.5]["cores_used"] > 1.5 * by_hop[1.0]["cores_used"]
     (pace,) = found["pace"]["rows"]
-    assert pace["latency"] == pytest.approx(pace["hop"] + pace["budget"] + 0.3, abs=1e-3)
+    assert pace["latency"] == pytest.approx(pace["hop"] + pace["compute_time"] + 0.3, abs=1e-3)
     assert pace["hops"] == int(pace["audio_seconds"] / pace["hop"])
     table = (folder / "live.md").read_text()
     assert "below offline" in table and "underruns" in table

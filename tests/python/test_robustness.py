@@ -112,7 +112,7 @@ def test_loading_running_and_freeing_200_times_takes_no_more_memory(gains_model:
     mix = music(5000)
     after = []
     for cycle in range(1, 201):
-        demucs_native.Model(gains_model, runs=2).separate(mix)
+        demucs_native.Model(gains_model, max_concurrent_runs=2).separate(mix)
         if cycle % 50 == 0:
             after.append(resident_bytes())
     print("resident after 50, 100, 150, 200 cycles:", ", ".join(f"{size / 1e6:.2f} MB" for size in after))

@@ -147,7 +147,7 @@ def test_progress_that_raises_leaves_no_file(gains_model: Path, tmp_path: Path) 
 
 
 def test_threads_share_a_model(four: Path, tmp_path: Path) -> None:
-    model = demucs_native.Model(four, runs=2, threads=1)
+    model = demucs_native.Model(four, max_concurrent_runs=2, threads=1)
     songs = [write_wav(tmp_path / f"{index}.wav", music(30_000, seed=index)) for index in range(4)]
 
     def work(song: Path) -> None:

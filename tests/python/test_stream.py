@@ -11,7 +11,7 @@ from demucs_native import Error, Model, Stream
 from numpy.typing import NDArray
 from support import music
 
-SHORT = {"hop": 0.008, "lookahead": 0.004, "crossfade": 0.002, "budget": 0.02}
+SHORT = {"hop": 0.008, "lookahead": 0.004, "crossfade": 0.002, "compute_time": 0.02}
 """For models of 1000 frames at 44.1 kHz."""
 
 

@@ -72,7 +72,7 @@ typedef struct demucs_ort_model_options {
   const char* onnxruntime_library;     /* path; NULL: found as documented in model.hpp */
   const char* const* provider_options; /* name, value, name, value, ...; NULL: none */
   size_t provider_option_count;        /* pairs */
-  uint32_t runs;                       /* inferences at a time, 1 to 64; 0 and default: 1 */
+  uint32_t max_concurrent_runs;        /* inferences at a time, 1 to 64; 0 and default: 1 */
   int32_t low_priority;                /* 1: ONNX Runtime's threads compute only what others leave */
 } demucs_ort_model_options;
 
@@ -190,11 +190,9 @@ DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separate(demucs_ort_separator* se
 
 /* The same with callbacks: memory does not grow with the length of the track. `frames`, the track's length, may be
  * NULL. */
-DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separate_stream(demucs_ort_separator* separator,
-                                                               demucs_ort_read_callback read,
-                                                               demucs_ort_write_callback write,
-                                                               demucs_ort_progress_callback progress, void* user_data,
-                                                               const demucs_ort_cancel* cancel, size_t* frames);
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separate_callbacks(
+    demucs_ort_separator* separator, demucs_ort_read_callback read, demucs_ort_write_callback write,
+    demucs_ort_progress_callback progress, void* user_data, const demucs_ort_cancel* cancel, size_t* frames);
 
 #ifdef __cplusplus
 }

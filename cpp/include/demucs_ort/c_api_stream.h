@@ -23,7 +23,7 @@ typedef struct demucs_ort_stream_options {
   double hop;               /* seconds from one run of the model to the next */
   double lookahead;         /* seconds heard past what stems are given of */
   double crossfade;         /* seconds in which a run's stems take over from those before, at most hop */
-  double budget;            /* seconds for computing, in (0, 60] */
+  double compute_time;      /* seconds for computing, in (0, 60] */
   const char* const* stems; /* which to deliver, in this order; NULL: all of the model's */
   size_t stem_count;
   const char* two_stems;   /* not NULL: deliver that stem and "no_<stem>"; excludes stems */
@@ -38,7 +38,7 @@ DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_options_init(demucs_ort_st
                                                                    size_t struct_size);
 
 /* Measures the model on this machine and changes hop, to the smallest at which computing takes no more than `load` of
- * the time, in (0, 1], and budget. `options` must be initialised. Blocks for some runs of the model. Fails with
+ * the time, in (0, 1], and compute_time. `options` must be initialised. Blocks for some runs of the model. Fails with
  * RUNTIME_FAILED if that hop is too long for the model's segment. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_recommend(const demucs_ort_model* model, double load,
                                                                 demucs_ort_stream_options* options);

@@ -51,7 +51,7 @@ struct ModelOptions {
   unsigned threads = 0;
   /// Inferences that run at a time, 1 to 64; other callers wait for their turn. With `threads` this is the thread
   /// budget of everybody who shares the model; each inference also uses the memory of one.
-  unsigned runs = 1;
+  unsigned max_concurrent_runs = 1;
   /// Lets the threads that ONNX Runtime starts compute only what other threads leave. A caller of `run` computes, too,
   /// at its own priority.
   bool low_priority = false;
@@ -85,9 +85,9 @@ class DEMUCS_ORT_EXPORT Model {
   /// The provider that computes. Of a bag not yet loaded: the one asked for.
   std::string provider() const;
   /// For "auto": what was tried before it and why it does not compute, a sentence each.
-  std::vector<std::string> passed_over() const;
-  /// `ModelOptions::runs`: how many inferences run at a time.
-  unsigned runs() const noexcept;
+  std::vector<std::string> rejected_providers() const;
+  /// `ModelOptions::max_concurrent_runs`: how many inferences run at a time.
+  unsigned max_concurrent_runs() const noexcept;
   /// Version of the ONNX Runtime library in use, e.g. "1.31.1".
   const std::string& runtime_version() const noexcept;
 
@@ -98,8 +98,8 @@ class DEMUCS_ORT_EXPORT Model {
   /// One raw inference, without normalisation or overlap-add; most callers want `Separator`.
   /// `mix` is [batch][channels][segment_frames], `stems` [batch][sources][channels][segment_frames], both contiguous.
   /// Of a bag only those members run that the wanted sources need; sources that are not wanted are then undefined.
-  /// Thread-safe: at most `ModelOptions::runs` callers compute at a time, the others wait in the order of their
-  /// priority and, among equals, of their coming. Blocks; throws `Error`: invalid_argument (batch 0, mask),
+  /// Thread-safe: at most `ModelOptions::max_concurrent_runs` callers compute at a time, the others wait in the order
+  /// of their priority and, among equals, of their coming. Blocks; throws `Error`: invalid_argument (batch 0, mask),
   /// runtime_failed, cancelled.
   void run(const float* mix, std::size_t batch, float* stems, const RunOptions& options = {}) const;
 

@@ -26,7 +26,7 @@ struct StreamOptions {
   /// In which each run's stems take over from those of the run before, at most `hop`.
   double crossfade = 0.05;
   /// For computing, in (0, 60]: at least the time of a run, and one of the host's blocks, and some milliseconds.
-  double budget = 0.5;
+  double compute_time = 0.5;
   Underrun underrun = Underrun::silence;
   /// Which stems to deliver; as in `SeparatorOptions`.
   std::vector<std::string> stems;
@@ -67,7 +67,7 @@ class DEMUCS_ORT_EXPORT Stream {
 
   /// Takes the next `frames` of the mix, `in[channel][frame]`, planar float32 at the model's sample rate, and gives as
   /// many of the stems, `out[stem][channel][frame]`: zeros for the first `latency_frames()`. Any block size, but blocks
-  /// longer than `budget` underrun. Samples that are not finite count as 0. `out` may hold buffers of `in`.
+  /// longer than `compute_time` underrun. Samples that are not finite count as 0. `out` may hold buffers of `in`.
   /// Real-time safe.
   void process(const float* const* in, float* const* const* out, std::size_t frames) noexcept;
 

@@ -1,0 +1,277 @@
+#include "demucs_ort/c_api.h"
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "c_api/c_api_support.hpp"
+#include "demucs_ort/demucs_ort.hpp"
+
+using namespace demucs_ort;
+using namespace demucs_ort::c_api;
+
+struct demucs_ort_cancel {
+  CancelToken token;
+};
+
+struct demucs_ort_separator {
+  Separator separator;
+};
+
+namespace {
+
+// Trivial, so that storing a message cannot fail and a thread's end has nothing to destroy.
+thread_local std::array<char, 1024> last_error{};
+
+// The sizes of the structs in the first release. Fields added later lie behind these.
+constexpr std::size_t first_model_options = sizeof(demucs_ort_model_options);
+constexpr std::size_t first_model_info = sizeof(demucs_ort_model_info);
+constexpr std::size_t first_separator_options = sizeof(demucs_ort_separator_options);
+
+ModelOptions convert(const demucs_ort_model_options* given) {
+  ModelOptions options;
+  if (given == nullptr) return options;
+  const auto known = known_options(given, first_model_options);
+  if (known.provider != nullptr) options.provider = known.provider;
+  options.threads = known.threads;
+  options.onnxruntime_library = path(known.onnxruntime_library);
+  if (known.provider_option_count > 0) {
+    require_all(known.provider_options, 2 * known.provider_option_count, "provider_options");
+    for (std::size_t i = 0; i < 2 * known.provider_option_count; i += 2) {
+      options.provider_options[known.provider_options[i]] = known.provider_options[i + 1];
+    }
+  }
+  if (known.max_concurrent_runs > 0) options.max_concurrent_runs = known.max_concurrent_runs;
+  options.low_priority = known.low_priority != 0;
+  return options;
+}
+
+CancelToken token(const demucs_ort_cancel* cancel) { return cancel == nullptr ? CancelToken() : cancel->token; }
+
+OnProgress on_progress(demucs_ort_progress_callback progress, void* user_data) {
+  if (progress == nullptr) return {};
+  return [progress, user_data](const Progress& news) {
+    const std::int32_t stage =
+        news.stage == Stage::measuring ? DEMUCS_ORT_STAGE_MEASURING : DEMUCS_ORT_STAGE_SEPARATING;
+    if (const std::int32_t code = progress(user_data, stage, news.fraction); code != 0) {
+      throw CallbackFailed("progress", code);
+    }
+  };
+}
+
+void hand_out(std::shared_ptr<const Model> loaded, demucs_ort_model** model) {
+  auto handle = std::make_unique<demucs_ort_model>();
+  for (const auto& source : loaded->info().sources) handle->sources.push_back(source.c_str());
+  handle->provider = loaded->provider();
+  handle->model = std::move(loaded);
+  *model = handle.release();
+}
+
+}  // namespace
+
+namespace demucs_ort::c_api {
+
+demucs_ort_status failed(demucs_ort_status status, std::string_view message) noexcept {
+  copy_text(message, last_error);
+  return status;
+}
+
+SeparatorOptions convert(const demucs_ort_separator_options* given) {
+  SeparatorOptions options;
+  if (given == nullptr) return options;
+  const auto known = known_options(given, first_separator_options);
+  options.overlap = known.overlap;
+  options.shifts = known.shifts;
+  options.seed = known.seed;
+  if (known.shift_offset_count > 0) {
+    require_list(known.shift_offsets, known.shift_offset_count, "shift_offsets");
+    options.shift_offsets.assign(known.shift_offsets, known.shift_offsets + known.shift_offset_count);
+  }
+  if (known.stem_count > 0) {
+    require_all(known.stems, known.stem_count, "stems");
+    options.stems.assign(known.stems, known.stems + known.stem_count);
+  } else if (known.stems != nullptr) {
+    throw Error(Status::invalid_argument, "stems is an empty list; leave it NULL to get all stems");
+  }
+  options.two_stems = text(known.two_stems);
+  if (known.other_method != DEMUCS_ORT_OTHER_ADD && known.other_method != DEMUCS_ORT_OTHER_MINUS) {
+    throw Error(Status::invalid_argument, "there is no other_method " + std::to_string(known.other_method));
+  }
+  options.other_method = known.other_method == DEMUCS_ORT_OTHER_ADD ? OtherMethod::add : OtherMethod::minus;
+  options.residual_to = text(known.residual_to);
+  if (known.priority < DEMUCS_ORT_PRIORITY_BACKGROUND || known.priority > DEMUCS_ORT_PRIORITY_FOREGROUND) {
+    throw Error(Status::invalid_argument, "there is no priority " + std::to_string(known.priority));
+  }
+  options.priority = static_cast<Priority>(known.priority);
+  return options;
+}
+
+std::string text(const char* given) { return given == nullptr ? std::string() : std::string(given); }
+
+std::filesystem::path path(const char* utf8) {
+  const auto* letters = reinterpret_cast<const char8_t*>(utf8);
+  return utf8 == nullptr ? std::filesystem::path() : std::filesystem::path(letters);
+}
+
+}  // namespace demucs_ort::c_api
+
+const char* demucs_ort_last_error(void) { return last_error.data(); }
+
+const char* demucs_ort_version(void) { return DEMUCS_ORT_VERSION; }
+
+demucs_ort_status demucs_ort_cancel_create(demucs_ort_cancel** cancel) {
+  return status_of([&] {
+    require(cancel, "cancel");
+    *cancel = new demucs_ort_cancel;
+  });
+}
+
+void demucs_ort_cancel_free(demucs_ort_cancel* cancel) { delete cancel; }
+
+void demucs_ort_cancel_request(const demucs_ort_cancel* cancel) {
+  if (cancel != nullptr) cancel->token.request();
+}
+
+int32_t demucs_ort_cancel_requested(const demucs_ort_cancel* cancel) {
+  return cancel != nullptr && cancel->token.requested() ? 1 : 0;
+}
+
+demucs_ort_status demucs_ort_model_options_init(demucs_ort_model_options* options, size_t struct_size) {
+  return status_of([&] {
+    require(options, "options");
+    fill(options, demucs_ort_model_options{}, struct_size, first_model_options);
+  });
+}
+
+demucs_ort_status demucs_ort_available_providers(const demucs_ort_model_options* options,
+                                                 void (*take)(void* user_data, const char* name), void* user_data) {
+  return status_of([&] {
+    if (take == nullptr) throw Error(Status::invalid_argument, "take is NULL");
+    for (const auto& name : Model::available_providers(convert(options))) take(user_data, name.c_str());
+  });
+}
+
+demucs_ort_status demucs_ort_model_load(const char* file, const demucs_ort_model_options* options,
+                                        demucs_ort_model** model) {
+  return status_of([&] {
+    require(file, "path");
+    require(model, "model");
+    hand_out(Model::load(path(file), convert(options)), model);
+  });
+}
+
+demucs_ort_status demucs_ort_model_load_memory(const void* data, size_t size, const demucs_ort_model_options* options,
+                                               demucs_ort_model** model) {
+  return status_of([&] {
+    require(data, "data");
+    require(model, "model");
+    hand_out(Model::load(data, size, convert(options)), model);
+  });
+}
+
+void demucs_ort_model_free(demucs_ort_model* model) { delete model; }
+
+demucs_ort_status demucs_ort_model_get_info(const demucs_ort_model* model, demucs_ort_model_info* info) {
+  return status_of([&] {
+    require(model, "model");
+    require(info, "info");
+    const ModelInfo& from = model->model->info();
+    demucs_ort_model_info known{};
+    known.name = from.name.c_str();
+    known.sources = model->sources.data();
+    known.source_count = model->sources.size();
+    known.channels = from.channels;
+    known.segment_frames = from.segment_frames;
+    known.sample_rate = from.sample_rate;
+    known.trained = from.trained ? 1 : 0;
+    known.precision = from.precision.c_str();
+    known.weights_sha256 = from.weights_sha256.c_str();
+    known.demucs_version = from.demucs_version.c_str();
+    known.description = from.description.c_str();
+    known.provider = model->provider.c_str();
+    known.runtime_version = model->model->runtime_version().c_str();
+    fill(info, known, info->struct_size, first_model_info);
+  });
+}
+
+demucs_ort_status demucs_ort_model_run(const demucs_ort_model* model, const float* mix, size_t batch, float* stems,
+                                       const demucs_ort_cancel* cancel) {
+  return status_of([&] {
+    require(model, "model");
+    require(mix, "mix");
+    require(stems, "stems");
+    model->model->run(mix, batch, stems, {token(cancel), {}, Priority::normal});
+  });
+}
+
+demucs_ort_status demucs_ort_separator_options_init(demucs_ort_separator_options* options, size_t struct_size) {
+  return status_of([&] {
+    require(options, "options");
+    const SeparatorOptions defaults;
+    demucs_ort_separator_options known{};
+    known.overlap = defaults.overlap;
+    known.shifts = defaults.shifts;
+    known.seed = defaults.seed;
+    fill(options, known, struct_size, first_separator_options);
+  });
+}
+
+demucs_ort_status demucs_ort_separator_create(const demucs_ort_model* model,
+                                              const demucs_ort_separator_options* options,
+                                              demucs_ort_separator** separator) {
+  return status_of([&] {
+    require(model, "model");
+    require(separator, "separator");
+    *separator = new demucs_ort_separator{Separator(model->model, convert(options))};
+  });
+}
+
+void demucs_ort_separator_free(demucs_ort_separator* separator) { delete separator; }
+
+size_t demucs_ort_separator_stem_count(const demucs_ort_separator* separator) {
+  return separator == nullptr ? 0 : separator->separator.stems().size();
+}
+
+const char* demucs_ort_separator_stem_name(const demucs_ort_separator* separator, size_t index) {
+  return index < demucs_ort_separator_stem_count(separator) ? separator->separator.stems()[index].c_str() : nullptr;
+}
+
+demucs_ort_status demucs_ort_separate(demucs_ort_separator* separator, const float* const* mix, size_t frames,
+                                      float* const* const* stems, demucs_ort_progress_callback progress,
+                                      void* user_data, const demucs_ort_cancel* cancel) {
+  return status_of([&] {
+    require(separator, "separator");
+    const std::size_t channels = separator->separator.model().info().channels;
+    require_all(mix, channels, "mix");
+    require_all(stems, separator->separator.stems().size(), "stems");
+    for (std::size_t s = 0; s < separator->separator.stems().size(); ++s) {
+      require_all(stems[s], channels, "a stem's channels");
+    }
+    separator->separator.separate(mix, frames, stems, on_progress(progress, user_data), token(cancel));
+  });
+}
+
+demucs_ort_status demucs_ort_separate_callbacks(demucs_ort_separator* separator, demucs_ort_read_callback read,
+                                                demucs_ort_write_callback write, demucs_ort_progress_callback progress,
+                                                void* user_data, const demucs_ort_cancel* cancel, size_t* frames) {
+  return status_of([&] {
+    require(separator, "separator");
+    if (read == nullptr || write == nullptr) {
+      throw Error(Status::invalid_argument, "the read and the write callback are needed");
+    }
+    const auto on_read = [&](std::size_t first, std::size_t wanted, float* const* channels) {
+      std::size_t delivered = 0;
+      if (const auto code = read(user_data, first, wanted, channels, &delivered); code != 0) {
+        throw CallbackFailed("read", code);
+      }
+      return delivered;
+    };
+    const auto on_write = [&](std::size_t first, std::size_t count, const float* const* const* stems) {
+      if (const auto code = write(user_data, first, count, stems); code != 0) throw CallbackFailed("write", code);
+    };
+    const std::size_t total =
+        separator->separator.separate(on_read, on_write, on_progress(progress, user_data), token(cancel));
+    if (frames != nullptr) *frames = total;
+  });
+}

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "deck/spill_file.hpp"
+#include "demucs_ort/deck.hpp"
+
+namespace demucs_ort {
+
+/// The stems of one short stretch of a track, all rows (stem x channel). Immutable once it is in a StemCache.
+class StemBlock {
+ public:
+  /// Keeps rows[row][0 .. frames).
+  StemBlock(const std::vector<float*>& rows, std::size_t frames, StemStorage storage);
+  /// What `save` left there. Throws Error runtime_failed.
+  StemBlock(SpillFile& file, std::size_t index, std::size_t rows, std::size_t frames, StemStorage storage);
+
+  static std::size_t size(std::size_t rows, std::size_t frames, StemStorage storage);
+  void save(SpillFile& file, std::size_t index) const;
+
+  /// out[0 .. count) = the row's frames from `at` on.
+  void copy(std::size_t row, std::size_t at, std::size_t count, float* out) const noexcept;
+  /// Fades from this block to what `out` holds, whose share grows by `step` a frame from `share` on.
+  void blend(std::size_t row, std::size_t at, std::size_t count, float share, float step, float* out) const noexcept;
+
+ private:
+  template <typename Use>
+  void for_each(std::size_t row, std::size_t at, std::size_t count, const Use& use) const noexcept;
+
+  std::size_t frames_;
+  std::vector<float> exact_;           // [row][frame], or
+  std::vector<std::int16_t> compact_;  // the same in units of
+  std::vector<float> units_;           // its row
+};
+
+/// A track's finished stems, in blocks that come and go while another thread reads them without ever waiting.
+///
+/// A reader announces itself at a block's entry before it looks what is there. Whoever takes a block away first empties
+/// the entry, then frees the block once nobody is announced: either the reader sees an empty entry, or it is seen
+/// (sequentially consistent atomics).
+class StemCache {
+ public:
+  enum Kind : std::size_t { final = 0, provisional = 1 };
+
+  StemCache(std::size_t rows, std::size_t frames, std::size_t block_frames, std::size_t fade_frames);
+
+  /// As `Deck::read`; rows in the order of the blocks' are `stems` by `channels`. One thread at a time.
+  DeckRead read(std::size_t frame, std::size_t count, std::size_t channels, float* const* const* stems) noexcept;
+
+  /// All below: guarded by the owner's lock.
+  void put(std::size_t index, Kind kind, std::unique_ptr<const StemBlock> block);
+  /// Takes the block away; null if there is none. Give it to `retire`, for it may still be read.
+  std::unique_ptr<const StemBlock> take(std::size_t index, Kind kind);
+  void retire(std::size_t index, std::unique_ptr<const StemBlock> block);
+  bool has(std::size_t index, Kind kind) const noexcept { return blocks_[index].held[kind] != nullptr; }
+  std::size_t count(Kind kind) const noexcept { return counts_[kind]; }
+
+  std::size_t blocks() const noexcept { return blocks_.size(); }
+  std::size_t block_frames() const noexcept { return block_frames_; }
+
+ private:
+  struct Entry {
+    std::array<std::atomic<const StemBlock*>, 2> shown{};
+    std::atomic<std::uint32_t> readers{0};
+    std::array<std::unique_ptr<const StemBlock>, 2> held;
+  };
+  struct Retired {
+    std::size_t index;
+    std::unique_ptr<const StemBlock> block;
+  };
+
+  bool shows(std::size_t index, Kind kind) const noexcept;
+  std::size_t step(std::size_t index, std::size_t at, std::size_t count, std::size_t done, std::size_t channels,
+                   float* const* const* stems, bool& all_final) noexcept;
+  void collect();
+
+  std::size_t rows_;
+  std::size_t frames_;
+  std::size_t block_frames_;
+  std::size_t fade_frames_;
+  std::vector<Entry> blocks_;
+  std::array<std::size_t, 2> counts_{};
+  std::vector<Retired> retired_;
+  // The reader's own.
+  std::size_t next_frame_ = 0;  // where the last read ended
+  std::size_t share_ = 0;       // of the final stems there, in units of 1 / fade_frames
+  bool reading_ = false;        // whether the last read delivered what came before next_frame_
+};
+
+}  // namespace demucs_ort

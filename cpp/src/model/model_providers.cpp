@@ -1,0 +1,164 @@
+#include "model/model_providers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <unordered_map>
+
+#include "demucs_ort/error.hpp"
+
+namespace demucs_ort {
+namespace {
+
+struct Provider {
+  const char* name;
+  const char* runtime_name;  ///< in GetAvailableProviders
+  const char* found_in;      ///< a runtime that has it
+};
+
+constexpr std::array<Provider, 9> known{
+    {{"cuda", "CUDAExecutionProvider", "the Python package onnxruntime-gpu"},
+     {"tensorrt", "TensorrtExecutionProvider", "the Python package onnxruntime-gpu"},
+     {"directml", "DmlExecutionProvider", "the Python package onnxruntime-directml"},
+     {"coreml", "CoreMLExecutionProvider", "the Python package onnxruntime on macOS"},
+     {"webgpu", "WebGpuExecutionProvider", "builds of ONNX Runtime made with it"},
+     {"openvino", "OpenVINOExecutionProvider", "the Python package onnxruntime-openvino"},
+     {"openvino-bf16", "OpenVINOExecutionProvider", "the Python package onnxruntime-openvino"},
+     {"xnnpack", "XnnpackExecutionProvider", "builds of ONNX Runtime made with it"},
+     {"cpu", "CPUExecutionProvider", "every ONNX Runtime"}}};
+
+/// Of "auto": the accelerators that are ready within seconds. TensorRT builds an engine for minutes; OpenVINO and
+/// XNNPACK compute on the same cores as "cpu".
+constexpr std::array<const char*, 3> automatic{"cuda", "directml", "coreml"};
+
+std::string list(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+const Provider& find_provider(const std::string& name) {
+  const auto found = std::find_if(known.begin(), known.end(), [&](const auto& p) { return name == p.name; });
+  if (found != known.end()) return *found;
+  std::vector<std::string> names{"auto"};
+  for (const auto& provider : known) names.push_back(provider.name);
+  throw Error(Status::invalid_argument, "there is no provider '" + name + "'; this version knows " + list(names));
+}
+
+using Settings = std::unordered_map<std::string, std::string>;
+
+/// The caller's settings win over ours.
+Settings settings_for(const ModelOptions& options, Settings ours) {
+  for (const auto& [key, value] : options.provider_options) ours[key] = value;
+  return ours;
+}
+
+template <typename Handle, typename Create, typename Update, typename Release, typename Append>
+void append_with_handle(const Settings& settings, const Create& create, const Update& update, const Release& release,
+                        const Append& append) {
+  Handle* handle = nullptr;
+  Ort::ThrowOnError(create(&handle));
+  const std::unique_ptr<Handle, Release> owner(handle, release);
+  std::vector<const char*> keys;
+  std::vector<const char*> values;
+  for (const auto& [key, value] : settings) {
+    keys.push_back(key.c_str());
+    values.push_back(value.c_str());
+  }
+  if (!keys.empty()) Ort::ThrowOnError(update(handle, keys.data(), values.data(), keys.size()));
+  append(*handle);
+}
+
+void append_cuda(Ort::SessionOptions& session, const Settings& settings) {
+  const OrtApi& api = Ort::GetApi();
+  append_with_handle<OrtCUDAProviderOptionsV2>(
+      settings, api.CreateCUDAProviderOptions, api.UpdateCUDAProviderOptions, api.ReleaseCUDAProviderOptions,
+      [&](const auto& handle) { session.AppendExecutionProvider_CUDA_V2(handle); });
+}
+
+void append_tensorrt(Ort::SessionOptions& session, const Settings& settings) {
+  const OrtApi& api = Ort::GetApi();
+  append_with_handle<OrtTensorRTProviderOptionsV2>(
+      settings, api.CreateTensorRTProviderOptions, api.UpdateTensorRTProviderOptions,
+      api.ReleaseTensorRTProviderOptions,
+      [&](const auto& handle) { session.AppendExecutionProvider_TensorRT_V2(handle); });
+  append_cuda(session, {});  // for what TensorRT turns down
+}
+
+/// On the processor's cores, in "f32" or "bf16", unless the caller's settings say otherwise.
+void append_openvino(Ort::SessionOptions& session, const ModelOptions& options, const std::string& precision) {
+  std::string cpu = R"("INFERENCE_PRECISION_HINT":")" + precision + '"';
+  if (options.threads > 0) cpu += R"(,"INFERENCE_NUM_THREADS":)" + std::to_string(options.threads);
+  session.AppendExecutionProvider_OpenVINO_V2(
+      settings_for(options, {{"device_type", "CPU"}, {"load_config", R"({"CPU":{)" + cpu + "}}"}}));
+  // Otherwise what OpenVINO turns down would be computed, unnoticed, by ONNX Runtime itself.
+  session.AddConfigEntry("session.disable_cpu_ep_fallback", "1");
+}
+
+void append(Ort::SessionOptions& session, const std::string& provider, const ModelOptions& options) {
+  if (provider == "cuda") return append_cuda(session, settings_for(options, {}));
+  if (provider == "tensorrt") return append_tensorrt(session, settings_for(options, {}));
+  if (provider == "openvino") return append_openvino(session, options, "f32");
+  if (provider == "openvino-bf16") return append_openvino(session, options, "bf16");
+  if (provider == "coreml") {
+    return void(session.AppendExecutionProvider("CoreML", settings_for(options, {{"ModelFormat", "MLProgram"}})));
+  }
+  if (provider == "directml") {
+    // With it, DirectML computes HTDemucs wrongly (microsoft/onnxruntime#21007).
+    session.AddConfigEntry("ep.dml.disable_graph_fusion", "1");
+    return void(session.AppendExecutionProvider("DML", settings_for(options, {})));
+  }
+  if (provider == "webgpu") return void(session.AppendExecutionProvider("WebGPU", settings_for(options, {})));
+  const auto threads = std::to_string(std::max(options.threads, 1U));
+  session.AppendExecutionProvider("XNNPACK", settings_for(options, {{"intra_op_num_threads", threads}}));
+}
+
+}  // namespace
+
+std::vector<std::string> offered_providers() {
+  const auto offered = Ort::GetAvailableProviders();
+  std::vector<std::string> names;
+  for (const auto& provider : known) {
+    if (std::find(offered.begin(), offered.end(), provider.runtime_name) != offered.end()) {
+      names.push_back(provider.name);
+    }
+  }
+  return names;
+}
+
+std::vector<std::string> provider_candidates(const std::string& asked) {
+  if (asked != "auto") return {asked};
+  const auto offered = offered_providers();
+  std::vector<std::string> names;
+  std::copy_if(automatic.begin(), automatic.end(), std::back_inserter(names), [&](const std::string& name) {
+    return std::find(offered.begin(), offered.end(), name) != offered.end();
+  });
+  names.push_back("cpu");
+  return names;
+}
+
+void add_provider(Ort::SessionOptions& session, const std::string& provider, const ModelOptions& options) {
+  const Provider& found = find_provider(provider);
+  if (provider == "cpu") {
+    if (!options.provider_options.empty() && options.provider == "cpu") {
+      throw Error(Status::invalid_argument, "the provider cpu takes no options");
+    }
+    return;
+  }
+  const auto offered = offered_providers();
+  if (std::find(offered.begin(), offered.end(), provider) == offered.end()) {
+    throw Error(Status::runtime_missing, "this ONNX Runtime does not offer the provider " + provider + ", only " +
+                                             list(offered) + "; point DEMUCS_ORT_ONNXRUNTIME at the library in " +
+                                             found.found_in);
+  }
+  try {
+    append(session, provider, options);
+  } catch (const Ort::Exception& failure) {
+    throw Error(Status::runtime_missing,
+                "the provider " + provider + " cannot be used on this machine (" + failure.what() + ")");
+  }
+  // With every shape known providers are faster and take less memory; they get one segment at a time.
+  Ort::ThrowOnError(Ort::GetApi().AddFreeDimensionOverrideByName(session, "batch", 1));
+}
+
+}  // namespace demucs_ort

@@ -1,0 +1,317 @@
+#include "model/model_session.hpp"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "base/background_thread.hpp"
+#include "base/cancel_state.hpp"
+#include "demucs_ort/error.hpp"
+#include "model/known_answer.hpp"
+#include "model/model_contract.hpp"
+#include "model/model_providers.hpp"
+#include "model/onnxruntime_library.hpp"
+
+namespace demucs_ort {
+namespace {
+
+/// Gives the C++ wrappers of ONNX Runtime their function table; returns the library's version.
+std::string connect_runtime([[maybe_unused]] const std::filesystem::path& library) {
+#ifdef DEMUCS_ORT_LINK_ONNXRUNTIME
+  const OrtApiBase* base = OrtGetApiBase();
+#else
+  using EntryPoint = const OrtApiBase*(ORT_API_CALL*)();
+  const OrtApiBase* base = reinterpret_cast<EntryPoint>(onnxruntime_entry_point(library))();
+#endif
+  const OrtApi* api = base->GetApi(ORT_API_VERSION);
+  if (api == nullptr) {
+    throw Error(Status::runtime_missing, std::string("ONNX Runtime ") + base->GetVersionString() +
+                                             " is too old; install 1." + std::to_string(ORT_API_VERSION) + " or later");
+  }
+#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
+  static std::once_flag once;
+  std::call_once(once, [api] { Ort::InitApi(api); });
+#endif
+  return base->GetVersionString();
+}
+
+struct LowPriority {
+  static OrtCustomThreadHandle start(void*, OrtThreadWorkerFn work, void* argument) {
+    const auto run = [=] {
+      lower_thread_priority();
+      work(argument);
+    };
+    return reinterpret_cast<OrtCustomThreadHandle>(new std::thread(run));
+  }
+  static void join(OrtCustomThreadHandle handle) {
+    // ONNX Runtime's handle is a pointer to const; it is ours.
+    const std::unique_ptr<std::thread> thread(
+        reinterpret_cast<std::thread*>(const_cast<void*>(static_cast<const void*>(handle))));
+    thread->join();
+  }
+};
+
+Ort::SessionOptions session_options(const ModelOptions& options, const std::string& provider) {
+  Ort::SessionOptions session;
+  session.SetExecutionMode(ORT_SEQUENTIAL);
+  session.SetInterOpNumThreads(1);
+  session.SetIntraOpNumThreads(static_cast<int>(options.threads));
+  // The memory pattern reserves one block for the sum of all activations: it doubles peak memory and gains no time.
+  session.DisableMemPattern();
+  session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+  // Failures reach the caller as exceptions; a library does not write to standard error as well.
+  session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
+  // A deck that waits for its next segment should cost nothing; runs do not get slower (docs/performance.md).
+  session.AddConfigEntry("session.intra_op.allow_spinning", "0");
+  if (options.low_priority) {
+    session.SetCustomCreateThreadFn(LowPriority::start).SetCustomJoinThreadFn(LowPriority::join);
+  }
+  add_provider(session, provider, options);
+  return session;
+}
+
+/// ONNX Runtime's environment with one arena that sessions can share. There is one per process while anybody holds it:
+/// registering an arena again would replace it for later sessions.
+std::shared_ptr<const Ort::Env> environment_with_arena() {
+  static std::mutex mutex;
+  static std::weak_ptr<const Ort::Env> current;
+  const std::lock_guard lock(mutex);
+  if (auto environment = current.lock()) return environment;
+  auto environment = std::make_shared<Ort::Env>(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
+  try {
+    const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
+    environment->CreateAndRegisterAllocator(memory, Ort::ArenaCfg(0, -1, -1, -1));
+  } catch (const Ort::Exception&) {
+    // The host has registered one (ONNX Runtime before 1.23 says so): that serves as well.
+  }
+  current = environment;
+  return environment;
+}
+
+/// Lets the session take its working memory from the environment's arena; its weights stay out of that.
+void use_environments_arena(Ort::SessionOptions& session) {
+  session.AddConfigEntry("session.use_env_allocators", "1");
+  session.AddConfigEntry("session.use_device_allocator_for_initializers", "1");
+}
+
+TensorSpec describe(const std::string& name, const Ort::TypeInfo& type) {
+  TensorSpec spec{name, false, {}};
+  if (type.GetONNXType() != ONNX_TYPE_TENSOR) return spec;
+  const auto tensor = type.GetTensorTypeAndShapeInfo();
+  spec.is_float32 = tensor.GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+  spec.shape = tensor.GetShape();
+  return spec;
+}
+
+/// Keeps the memory of later runs together and gives back what loading left; changes no result.
+void tidy_memory(const Ort::Session& session, const ModelInfo& info) {
+  // An arena that grows by doubling is cut into regions into which large tensors do not fit, and a run holds a quarter
+  // more. The factor, rounded up by the arena to a power of two, covers a run; reserved memory is taken when it is
+  // used.
+  const std::size_t output = info.sources.size() * info.channels * info.segment_frames * sizeof(float);
+  Ort::Allocator arena(session, Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault));
+  arena.Free(arena.Alloc(16 * output));
+#ifdef __GLIBC__
+  malloc_trim(0);  // the parsed file, as large as the weights
+#endif
+}
+
+FindMetadata metadata_of(const Ort::Session& session) {
+  const auto metadata = std::make_shared<Ort::ModelMetadata>(session.GetModelMetadata());
+  return [metadata](const std::string& key) -> std::optional<std::string> {
+    Ort::AllocatorWithDefaultOptions allocator;
+    const auto value = metadata->LookupCustomMetadataMapAllocated(key.c_str(), allocator);
+    if (!value) return std::nullopt;
+    return std::string(value.get());
+  };
+}
+
+ModelInfo inspect(const Ort::Session& session) {
+  Ort::AllocatorWithDefaultOptions allocator;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  for (std::size_t i = 0; i < session.GetInputCount(); ++i) {
+    inputs.push_back(describe(session.GetInputNameAllocated(i, allocator).get(), session.GetInputTypeInfo(i)));
+  }
+  for (std::size_t i = 0; i < session.GetOutputCount(); ++i) {
+    outputs.push_back(describe(session.GetOutputNameAllocated(i, allocator).get(), session.GetOutputTypeInfo(i)));
+  }
+  return read_contract(inputs, outputs, metadata_of(session));
+}
+
+/// ONNX Runtime has no code for missing memory, only words; callers get the exception that they expect.
+void throw_if_out_of_memory(const Ort::Exception& failure) {
+  const std::string_view what = failure.what();
+  for (const char* words : {"bad_alloc", "Failed to allocate memory"}) {
+    if (what.find(words) != std::string_view::npos) throw std::bad_alloc();
+  }
+}
+
+/// Why no session came about: the file, or what should compute it.
+Error load_error(const Ort::Exception& failure, const std::string& provider, const std::string& what) {
+  const auto code = failure.GetOrtErrorCode();
+  const bool unreadable = code == ORT_INVALID_PROTOBUF || code == ORT_NO_SUCHFILE || code == ORT_NO_MODEL;
+  if (provider != "cpu" && !unreadable) {
+    return {Status::runtime_failed, "the provider " + provider + " cannot compute " + what + " here (" +
+                                        failure.what() + "); the provider cpu can"};
+  }
+  return {Status::bad_model, "cannot load " + what + " as an ONNX or ORT model (" + failure.what() +
+                                 "); export it again with demucs-export"};
+}
+
+}  // namespace
+
+struct ModelSession::Impl {
+  std::string runtime_version;  // first: while there is no function table, not even empty Ort objects may be destroyed
+  std::string provider;
+  std::vector<std::string> rejected_providers;
+  ModelInfo info;
+  std::shared_ptr<const Ort::Env> environment;
+  mutable Ort::Session session{nullptr};  // Session::Run is thread-safe but not const
+  bool takes_batches = false;             ///< else one segment at a time
+
+  template <typename Open>
+  Impl(const ModelOptions& options, const std::string& what, bool among_others, const Open& open);
+  template <typename Open>
+  void load(const std::string& candidate, const ModelOptions& options, bool among_others, const Open& open);
+  void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;
+  void test_provider() const;
+};
+
+/// `open` creates the session, `what` names the model in messages.
+template <typename Open>
+ModelSession::Impl::Impl(const ModelOptions& options, const std::string& what, bool among_others, const Open& open)
+    : runtime_version(ModelSession::connect(options)) {
+  const auto candidates = provider_candidates(options.provider);
+  for (const auto& candidate : candidates) {
+    try {
+      load(candidate, options, among_others, open);
+      return;
+    } catch (const Ort::Exception& failure) {
+      if (candidate == candidates.back()) {
+        throw_if_out_of_memory(failure);
+        throw load_error(failure, candidate, what);
+      }
+      rejected_providers.push_back(candidate + ": " + failure.what());
+    } catch (const Error& failure) {
+      if (candidate == candidates.back()) throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
+      rejected_providers.push_back(candidate + ": " + failure.what());
+    }
+  }
+}
+
+template <typename Open>
+void ModelSession::Impl::load(const std::string& candidate, const ModelOptions& options, bool among_others,
+                              const Open& open) {
+  // First: providers need an environment's logger even to be configured.
+  environment =
+      among_others ? environment_with_arena() : std::make_shared<const Ort::Env>(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
+  auto settings = session_options(options, candidate);
+  if (among_others) use_environments_arena(settings);
+  session = open(*environment, settings);
+  info = inspect(session);
+  provider = candidate;
+  const auto shape = session.GetInputTypeInfo(0).GetTensorTypeAndShapeInfo().GetShape();
+  takes_batches = provider == "cpu" && shape.front() != 1;
+  if (provider == "cpu") {
+    tidy_memory(session, info);
+  } else {
+    test_provider();
+  }
+}
+
+/// A provider may load a model and compute nonsense: a known signal tells.
+void ModelSession::Impl::test_provider() const {
+  const auto expected = read_known_answer(info, metadata_of(session));
+  if (expected.empty()) {
+    throw Error(Status::bad_model, "the model has no known answer to test the provider " + provider +
+                                       " with; export it again with demucs-export");
+  }
+  const auto mix = known_signal(info);
+  std::vector<float> stems(mix.size() * info.sources.size());
+  run(mix.data(), 1, stems.data(), {});
+  const double found = known_answer_snr(info, expected, stems);
+  if (!(found >= min_known_answer_snr)) {
+    std::array<char, 96> figures{};
+    std::snprintf(figures.data(), figures.size(), "its SNR on a known signal is %.1f dB instead of at least %.0f dB",
+                  found, min_known_answer_snr);
+    throw Error(Status::runtime_failed, "the provider " + provider + " computes garbage: " + figures.data());
+  }
+}
+
+void ModelSession::Impl::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
+  throw_if_cancelled(cancel);
+  const auto count = static_cast<std::int64_t>(batch);
+  const auto channels = static_cast<std::int64_t>(info.channels);
+  const auto frames = static_cast<std::int64_t>(info.segment_frames);
+  const auto sources = static_cast<std::int64_t>(info.sources.size());
+  const std::array<std::int64_t, 3> mix_shape{count, channels, frames};
+  const std::array<std::int64_t, 4> stems_shape{count, sources, channels, frames};
+  const std::size_t mix_size = batch * info.channels * info.segment_frames;
+  try {
+    const auto memory = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU);
+    // ONNX Runtime takes inputs through a non-const pointer but only reads them.
+    const auto input =
+        Ort::Value::CreateTensor<float>(memory, const_cast<float*>(mix), mix_size, mix_shape.data(), mix_shape.size());
+    auto output = Ort::Value::CreateTensor<float>(memory, stems, mix_size * info.sources.size(), stems_shape.data(),
+                                                  stems_shape.size());
+    Ort::RunOptions run_options;
+    run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
+    const OnCancel stop(cancel, [&run_options] { run_options.SetTerminate(); });
+    const char* input_name = "mix";
+    const char* output_name = "stems";
+    session.Run(run_options, &input_name, &input, 1, &output_name, &output, 1);
+  } catch (const Ort::Exception& failure) {
+    throw_if_cancelled(cancel);
+    throw_if_out_of_memory(failure);
+    throw Error(Status::runtime_failed, std::string("ONNX Runtime failed to run the model: ") + failure.what());
+  }
+}
+
+ModelSession::ModelSession(const std::filesystem::path& file, const ModelOptions& options, bool among_others)
+    : impl_(std::make_unique<Impl>(options, "'" + file.string() + "'", among_others,
+                                   [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+                                     check_file_self_contained(file);
+                                     return Ort::Session(env, file.c_str(), session);
+                                   })) {}
+
+ModelSession::ModelSession(const void* data, std::size_t size, const ModelOptions& options)
+    : impl_(std::make_unique<Impl>(options, "the model in memory", false,
+                                   [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+                                     check_self_contained({static_cast<const char*>(data), size});
+                                     return Ort::Session(env, data, size, session);
+                                   })) {}
+
+ModelSession::~ModelSession() = default;
+
+std::string ModelSession::connect(const ModelOptions& options) { return connect_runtime(options.onnxruntime_library); }
+
+std::vector<std::string> ModelSession::available_providers(const ModelOptions& options) {
+  connect(options);
+  return offered_providers();
+}
+
+const ModelInfo& ModelSession::info() const noexcept { return impl_->info; }
+const std::string& ModelSession::runtime_version() const noexcept { return impl_->runtime_version; }
+const std::string& ModelSession::provider() const noexcept { return impl_->provider; }
+const std::vector<std::string>& ModelSession::rejected_providers() const noexcept { return impl_->rejected_providers; }
+
+void ModelSession::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
+  if (impl_->takes_batches) return impl_->run(mix, batch, stems, cancel);
+  const std::size_t size = impl_->info.channels * impl_->info.segment_frames;
+  for (std::size_t i = 0; i < batch; ++i) {
+    impl_->run(mix + i * size, 1, stems + i * size * impl_->info.sources.size(), cancel);
+  }
+}
+
+}  // namespace demucs_ort

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/model.hpp"
+
+namespace demucs_ort {
+
+/// Lets only so many inferences of a model run at a time. Those that wait go in the order of their priority, and among
+/// equals first come, first served: separations that ask again for every segment take turns.
+class RunQueue {
+ public:
+  explicit RunQueue(unsigned places) : free_(places) {}
+
+  /// Holds a turn while it lives.
+  class Turn {
+   public:
+    explicit Turn(RunQueue& queue) : queue_(queue) {}
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() { queue_.leave(); }
+
+   private:
+    RunQueue& queue_;
+  };
+
+  /// Blocks until it is the caller's turn. Throws Error cancelled at once when that is requested.
+  Turn enter(Priority priority, const CancelToken& cancel);
+
+ private:
+  void leave();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  unsigned free_;                                    // places; guarded by mutex_, as all below
+  std::uint64_t tickets_ = 0;                        // given out so far
+  std::set<std::pair<int, std::uint64_t>> waiting_;  // (-priority, ticket): the first is next
+};
+
+}  // namespace demucs_ort

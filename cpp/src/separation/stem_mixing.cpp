@@ -1,0 +1,159 @@
+#include "separation/stem_mixing.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "demucs_ort/error.hpp"
+#include "separation/segment_plan.hpp"
+
+namespace demucs_ort {
+namespace {
+
+constexpr unsigned max_shifts = 1000;  // far beyond use; keeps a mistyped number from filling the memory
+
+[[noreturn]] void bad_option(const std::string& message) { throw Error(Status::invalid_argument, message); }
+
+std::size_t source_index(const ModelInfo& info, const std::string& stem) {
+  const auto found = std::find(info.sources.begin(), info.sources.end(), stem);
+  if (found != info.sources.end()) return static_cast<std::size_t>(found - info.sources.begin());
+  std::string known;
+  for (const auto& source : info.sources) known += (known.empty() ? "" : ", ") + source;
+  bad_option("the model has no stem '" + stem + "'; it has " + known);
+}
+
+using Outputs = std::vector<StemMixing::Output>;
+
+/// A stem alone.
+StemMixing::Output single(const ModelInfo& info, const std::string& stem) {
+  StemMixing::Output output{stem, std::vector<float>(info.sources.size(), 0.0F)};
+  output.gains[source_index(info, stem)] = 1.0F;
+  return output;
+}
+
+/// All but a stem, as the sum of the others.
+StemMixing::Output others(const ModelInfo& info, const std::string& stem, const std::string& name) {
+  StemMixing::Output output{name, std::vector<float>(info.sources.size(), 1.0F)};
+  output.gains[source_index(info, stem)] = 0.0F;
+  return output;
+}
+
+/// The mix less what `output` holds.
+StemMixing::Output rest_of_mix(StemMixing::Output output, const std::string& name) {
+  for (float& gain : output.gains) gain = -gain;
+  return {name, std::move(output.gains), 1.0F};
+}
+
+Outputs choose_two(const ModelInfo& info, const SeparatorOptions& options) {
+  const std::string& stem = options.two_stems;
+  if (!options.stems.empty()) bad_option("choose either stems or two_stems, not both");
+  if (!options.residual_to.empty()) bad_option("residual_to is for all stems; for two_stems choose other_method minus");
+  const bool add = options.other_method == OtherMethod::add;
+  const auto wanted = single(info, stem);
+  return {wanted, add ? others(info, stem, "no_" + stem) : rest_of_mix(wanted, "no_" + stem)};
+}
+
+Outputs choose_outputs(const ModelInfo& info, const SeparatorOptions& options) {
+  if (!options.two_stems.empty()) return choose_two(info, options);
+  if (options.other_method != OtherMethod::add) bad_option("other_method is for two_stems, which was not chosen");
+  Outputs outputs;
+  for (const auto& stem : options.stems.empty() ? info.sources : options.stems) {
+    for (const auto& output : outputs) {
+      if (output.name == stem) bad_option("stem '" + stem + "' is asked for twice");
+    }
+    outputs.push_back(single(info, stem));
+  }
+  if (const std::string& residual = options.residual_to; !residual.empty()) {
+    const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const auto& o) { return o.name == residual; });
+    if (found == outputs.end()) bad_option("residual_to is '" + residual + "', which is none of the delivered stems");
+    *found = rest_of_mix(others(info, residual, residual), residual);
+  }
+  return outputs;
+}
+
+/// The frames before the track at which each pass starts; demucs' offset counts from half a second before it.
+std::vector<std::size_t> choose_leads(const ModelInfo& info, const SeparatorOptions& options) {
+  const std::size_t limit = max_shift(info.sample_rate);
+  std::vector<std::size_t> offsets = options.shift_offsets;
+  if (offsets.empty()) {
+    if (options.shifts == 0) return {0};
+    if (options.shifts > max_shifts) bad_option("at most " + std::to_string(max_shifts) + " shifts are supported");
+    offsets = draw_shift_offsets(options.seed, options.shifts, limit);
+  } else if (options.shifts != 0 && options.shifts != offsets.size()) {
+    bad_option("shifts and the number of shift_offsets differ; give one of them");
+  }
+  for (std::size_t& offset : offsets) {
+    if (offset > limit) {
+      bad_option("a shift offset of " + std::to_string(offset) + " frames is out of range; the largest is " +
+                 std::to_string(limit));
+    }
+    offset = limit - offset;
+  }
+  return offsets;
+}
+
+std::size_t choose_stride(const ModelInfo& info, double overlap) {
+  if (!(overlap >= 0 && overlap < 1)) bad_option("overlap must be at least 0 and less than 1");
+  const std::size_t stride = stride_for(info.segment_frames, overlap);
+  if (stride == 0) bad_option("overlap is so close to 1 that segments would not advance; choose less");
+  return stride;
+}
+
+}  // namespace
+
+StemMixing::StemMixing(const ModelInfo& info, const SeparatorOptions& options)
+    : outputs_(choose_outputs(info, options)),
+      leads_(choose_leads(info, options)),
+      stride_(choose_stride(info, options.overlap)) {
+  for (const auto& output : outputs_) names_.push_back(output.name);
+}
+
+SourceMask StemMixing::sources() const {
+  SourceMask mask(outputs_.front().gains.size(), false);
+  for (const auto& output : outputs_) {
+    for (std::size_t s = 0; s < mask.size(); ++s) mask[s] = mask[s] || output.gains[s] != 0.0F;
+  }
+  return mask;
+}
+
+bool StemMixing::uses_mix() const noexcept {
+  return std::any_of(outputs_.begin(), outputs_.end(), [](const Output& output) { return output.mix_gain != 0.0F; });
+}
+
+void StemMixing::add(const float* stems, std::size_t channels, std::size_t segment_frames, std::size_t skipped,
+                     std::ptrdiff_t start, std::size_t frames, const float* weights, OverlapAdd& sums) const {
+  for (std::size_t o = 0; o < outputs_.size(); ++o) {
+    for (std::size_t s = 0; s < outputs_[o].gains.size(); ++s) {
+      const float gain = outputs_[o].gains[s];
+      if (gain == 0.0F) continue;
+      for (std::size_t c = 0; c < channels; ++c) {
+        const float* piece = stems + (s * channels + c) * segment_frames + skipped;
+        sums.add(o * channels + c, start, frames, gain, weights, piece);
+      }
+    }
+  }
+}
+
+void StemMixing::finish(const std::vector<const float*>& mix, std::size_t frames, const TrackLevel& level,
+                        OverlapAdd& sums) const {
+  const std::size_t channels = mix.size();
+  const float scale = level.scale();
+  for (std::size_t o = 0; o < outputs_.size(); ++o) {
+    const float mix_gain = outputs_[o].mix_gain;
+    const float mean = level.mean() * std::accumulate(outputs_[o].gains.begin(), outputs_[o].gains.end(), mix_gain);
+    for (std::size_t c = 0; c < channels; ++c) {
+      float* row = sums.rows()[o * channels + c];
+      for (std::size_t i = 0; i < frames; ++i) {
+        row[i] = (row[i] + mix_gain * mix[c][i]) * scale + mean;
+        if (!std::isfinite(row[i])) {
+          throw Error(Status::runtime_failed, "the model computed a value that is not finite near frame " +
+                                                  std::to_string(sums.position() + i) +
+                                                  "; the model file or its provider is broken");
+        }
+      }
+    }
+  }
+}
+
+}  // namespace demucs_ort

@@ -1,0 +1,118 @@
+#include "demucs_ort/stream.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <random>
+#include <utility>
+
+#include "demucs_ort/error.hpp"
+#include "separation/stem_mixing.hpp"
+#include "stream/stream_engine.hpp"
+
+namespace demucs_ort {
+namespace {
+
+StemMixing mixing_of(const ModelInfo& info, const StreamOptions& options) {
+  SeparatorOptions choice;
+  choice.stems = options.stems;
+  choice.two_stems = options.two_stems;
+  choice.other_method = options.other_method;
+  choice.residual_to = options.residual_to;
+  return StemMixing(info, choice);
+}
+
+std::shared_ptr<const Model> checked(std::shared_ptr<const Model> model) {
+  if (!model) throw Error(Status::invalid_argument, "a Stream needs a model");
+  return model;
+}
+
+/// Seconds that the slowest of some runs takes; the first, which makes memory ready, does not count.
+double slowest_run(const Model& model, const RunOptions& options) {
+  constexpr int runs = 6;
+  const ModelInfo& info = model.info();
+  std::vector<float> mix(info.channels * info.segment_frames);
+  std::vector<float> stems(info.sources.size() * mix.size());
+  std::minstd_rand random(1);
+  std::normal_distribution<float> noise;
+  for (float& sample : mix) sample = noise(random);
+  model.run(mix.data(), 1, stems.data(), options);
+  double slowest = 0;
+  for (int run = 0; run < runs; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    model.run(mix.data(), 1, stems.data(), options);
+    slowest = std::max(slowest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return slowest;
+}
+
+}  // namespace
+
+struct Stream::Impl {
+  Impl(std::shared_ptr<const Model> model_in, const StreamOptions& options)
+      : model(checked(std::move(model_in))), recipe(mixing_of(model->info(), options)) {
+    const StreamSchedule check(model->info(), options);  // before a bag loads its members
+    run_options.wanted = recipe.sources();
+    run_options.priority = options.priority;
+    model->prepare(run_options.wanted);
+    engine.emplace(model->info(), options, recipe,
+                   [this](const float* mix, float* stems) { model->run(mix, 1, stems, run_options); });
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() { run_options.cancel.request(); }
+
+  std::shared_ptr<const Model> model;
+  StemMixing recipe;
+  RunOptions run_options;
+  std::optional<StreamEngine> engine;
+};
+
+Stream::Stream(std::shared_ptr<const Model> model, const StreamOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(model), options)) {}
+
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&&) noexcept = default;
+Stream::~Stream() = default;
+
+void Stream::process(const float* const* in, float* const* const* out, std::size_t frames) noexcept {
+  impl_->engine->process(in, out, frames);
+}
+
+void Stream::render(const float* const* in, float* const* const* out, std::size_t frames) {
+  impl_->engine->render(in, out, frames);
+}
+
+void Stream::reset() noexcept { impl_->engine->reset(); }
+
+std::size_t Stream::latency_frames() const noexcept { return impl_->engine->schedule().latency(); }
+std::uint64_t Stream::underruns() const noexcept { return impl_->engine->underruns(); }
+std::string Stream::failure() const { return impl_->engine->failure(); }
+const std::vector<std::string>& Stream::stems() const noexcept { return impl_->recipe.names(); }
+const Model& Stream::model() const noexcept { return *impl_->model; }
+
+StreamOptions Stream::recommend(const std::shared_ptr<const Model>& model, StreamOptions options, double load) {
+  if (!(load > 0 && load <= 1)) throw Error(Status::invalid_argument, "load must be more than 0 and at most 1");
+  const ModelInfo& info = checked(model)->info();
+  RunOptions run_options;
+  run_options.wanted = mixing_of(info, options).sources();
+  run_options.priority = options.priority;
+  const double slowest = slowest_run(*model, run_options);
+
+  constexpr double step = 0.001;  // seconds
+  // A host's block, the worker's sleep, and runs that are slower still.
+  options.compute_time = std::ceil((1.2 * slowest + 0.03) / step) * step;
+  options.hop = std::max({std::ceil(slowest / load / step) * step, options.crossfade, step});
+  const double longest =
+      static_cast<double>(info.segment_frames) / info.sample_rate - options.lookahead - options.crossfade;
+  if (options.hop > longest) {
+    throw Error(Status::runtime_failed, "a run takes " + std::to_string(slowest) + " s here, and a window of " +
+                                            info.name + " gives at most " + std::to_string(longest) +
+                                            " s of stems; choose a faster provider or a smaller model");
+  }
+  const StreamSchedule check(info, options);
+  return options;
+}
+
+}  // namespace demucs_ort
