@@ -65,7 +65,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
     return exit_ok;
   }
   demucs_ort::Separator separator(model, options.separation);
-  for (const auto& reason : model->rejected_providers()) console.warn("auto passed over " + reason);
+  for (const auto& reason : model->rejected_providers()) console.warn("auto rejected " + reason);
   if (!model->info().trained) {
     console.warn("'" + report.model_file + "' holds untrained weights: what it writes is no separation");
   }

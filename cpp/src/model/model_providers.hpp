@@ -1,15 +1,10 @@
 #pragma once
 
-// Included by model_session.cpp only: with it, all that knows ONNX Runtime.
-#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
-#define ORT_API_MANUAL_INIT
-#endif
-#include <onnxruntime_cxx_api.h>
-
 #include <string>
 #include <vector>
 
 #include "demucs_ort/model.hpp"
+#include "model/onnxruntime.hpp"
 
 namespace demucs_ort {
 

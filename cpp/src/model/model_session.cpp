@@ -171,27 +171,8 @@ Error load_error(const Ort::Exception& failure, const std::string& provider, con
 
 }  // namespace
 
-struct ModelSession::Impl {
-  std::string runtime_version;  // first: while there is no function table, not even empty Ort objects may be destroyed
-  std::string provider;
-  std::vector<std::string> rejected_providers;
-  ModelInfo info;
-  std::shared_ptr<const Ort::Env> environment;
-  mutable Ort::Session session{nullptr};  // Session::Run is thread-safe but not const
-  bool takes_batches = false;             ///< else one segment at a time
-
-  template <typename Open>
-  Impl(const ModelOptions& options, const std::string& what, bool among_others, const Open& open);
-  template <typename Open>
-  void load(const std::string& candidate, const ModelOptions& options, bool among_others, const Open& open);
-  void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;
-  void test_provider() const;
-};
-
-/// `open` creates the session, `what` names the model in messages.
-template <typename Open>
-ModelSession::Impl::Impl(const ModelOptions& options, const std::string& what, bool among_others, const Open& open)
-    : runtime_version(ModelSession::connect(options)) {
+ModelSession::ModelSession(const ModelOptions& options, const std::string& what, bool among_others, const Open& open)
+    : runtime_version_(connect(options)) {
   const auto candidates = provider_candidates(options.provider);
   for (const auto& candidate : candidates) {
     try {
@@ -202,75 +183,74 @@ ModelSession::Impl::Impl(const ModelOptions& options, const std::string& what, b
         throw_if_out_of_memory(failure);
         throw load_error(failure, candidate, what);
       }
-      rejected_providers.push_back(candidate + ": " + failure.what());
+      rejected_providers_.push_back(candidate + ": " + failure.what());
     } catch (const Error& failure) {
       if (candidate == candidates.back()) throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
-      rejected_providers.push_back(candidate + ": " + failure.what());
+      rejected_providers_.push_back(candidate + ": " + failure.what());
     }
   }
 }
 
-template <typename Open>
-void ModelSession::Impl::load(const std::string& candidate, const ModelOptions& options, bool among_others,
-                              const Open& open) {
+void ModelSession::load(const std::string& candidate, const ModelOptions& options, bool among_others,
+                        const Open& open) {
   // First: providers need an environment's logger even to be configured.
-  environment =
+  environment_ =
       among_others ? environment_with_arena() : std::make_shared<const Ort::Env>(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
   auto settings = session_options(options, candidate);
   if (among_others) use_environments_arena(settings);
-  session = open(*environment, settings);
-  info = inspect(session);
-  provider = candidate;
-  const auto shape = session.GetInputTypeInfo(0).GetTensorTypeAndShapeInfo().GetShape();
-  takes_batches = provider == "cpu" && shape.front() != 1;
-  if (provider == "cpu") {
-    tidy_memory(session, info);
+  session_ = open(*environment_, settings);
+  info_ = inspect(session_);
+  provider_ = candidate;
+  const auto shape = session_.GetInputTypeInfo(0).GetTensorTypeAndShapeInfo().GetShape();
+  takes_batches_ = provider_ == "cpu" && shape.front() != 1;
+  if (provider_ == "cpu") {
+    tidy_memory(session_, info_);
   } else {
     test_provider();
   }
 }
 
 /// A provider may load a model and compute nonsense: a known signal tells.
-void ModelSession::Impl::test_provider() const {
-  const auto expected = read_known_answer(info, metadata_of(session));
+void ModelSession::test_provider() const {
+  const auto expected = read_known_answer(info_, metadata_of(session_));
   if (expected.empty()) {
-    throw Error(Status::bad_model, "the model has no known answer to test the provider " + provider +
+    throw Error(Status::bad_model, "the model has no known answer to test the provider " + provider_ +
                                        " with; export it again with demucs-export");
   }
-  const auto mix = known_signal(info);
-  std::vector<float> stems(mix.size() * info.sources.size());
+  const auto mix = known_signal(info_);
+  std::vector<float> stems(mix.size() * info_.sources.size());
   run(mix.data(), 1, stems.data(), {});
-  const double found = known_answer_snr(info, expected, stems);
+  const double found = known_answer_snr(info_, expected, stems);
   if (!(found >= min_known_answer_snr)) {
     std::array<char, 96> figures{};
     std::snprintf(figures.data(), figures.size(), "its SNR on a known signal is %.1f dB instead of at least %.0f dB",
                   found, min_known_answer_snr);
-    throw Error(Status::runtime_failed, "the provider " + provider + " computes garbage: " + figures.data());
+    throw Error(Status::runtime_failed, "the provider " + provider_ + " computes garbage: " + figures.data());
   }
 }
 
-void ModelSession::Impl::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
+void ModelSession::run_at_once(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
   throw_if_cancelled(cancel);
   const auto count = static_cast<std::int64_t>(batch);
-  const auto channels = static_cast<std::int64_t>(info.channels);
-  const auto frames = static_cast<std::int64_t>(info.segment_frames);
-  const auto sources = static_cast<std::int64_t>(info.sources.size());
+  const auto channels = static_cast<std::int64_t>(info_.channels);
+  const auto frames = static_cast<std::int64_t>(info_.segment_frames);
+  const auto sources = static_cast<std::int64_t>(info_.sources.size());
   const std::array<std::int64_t, 3> mix_shape{count, channels, frames};
   const std::array<std::int64_t, 4> stems_shape{count, sources, channels, frames};
-  const std::size_t mix_size = batch * info.channels * info.segment_frames;
+  const std::size_t mix_size = batch * info_.channels * info_.segment_frames;
   try {
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU);
     // ONNX Runtime takes inputs through a non-const pointer but only reads them.
     const auto input =
         Ort::Value::CreateTensor<float>(memory, const_cast<float*>(mix), mix_size, mix_shape.data(), mix_shape.size());
-    auto output = Ort::Value::CreateTensor<float>(memory, stems, mix_size * info.sources.size(), stems_shape.data(),
+    auto output = Ort::Value::CreateTensor<float>(memory, stems, mix_size * info_.sources.size(), stems_shape.data(),
                                                   stems_shape.size());
     Ort::RunOptions run_options;
     run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
     const OnCancel stop(cancel, [&run_options] { run_options.SetTerminate(); });
     const char* input_name = "mix";
     const char* output_name = "stems";
-    session.Run(run_options, &input_name, &input, 1, &output_name, &output, 1);
+    session_.Run(run_options, &input_name, &input, 1, &output_name, &output, 1);
   } catch (const Ort::Exception& failure) {
     throw_if_cancelled(cancel);
     throw_if_out_of_memory(failure);
@@ -279,20 +259,17 @@ void ModelSession::Impl::run(const float* mix, std::size_t batch, float* stems, 
 }
 
 ModelSession::ModelSession(const std::filesystem::path& file, const ModelOptions& options, bool among_others)
-    : impl_(std::make_unique<Impl>(options, "'" + file.string() + "'", among_others,
-                                   [&](const Ort::Env& env, const Ort::SessionOptions& session) {
-                                     check_file_self_contained(file);
-                                     return Ort::Session(env, file.c_str(), session);
-                                   })) {}
+    : ModelSession(options, "'" + file.string() + "'", among_others,
+                   [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+                     check_file_self_contained(file);
+                     return Ort::Session(env, file.c_str(), session);
+                   }) {}
 
 ModelSession::ModelSession(const void* data, std::size_t size, const ModelOptions& options)
-    : impl_(std::make_unique<Impl>(options, "the model in memory", false,
-                                   [&](const Ort::Env& env, const Ort::SessionOptions& session) {
-                                     check_self_contained({static_cast<const char*>(data), size});
-                                     return Ort::Session(env, data, size, session);
-                                   })) {}
-
-ModelSession::~ModelSession() = default;
+    : ModelSession(options, "the model in memory", false, [&](const Ort::Env& env, const Ort::SessionOptions& session) {
+        check_self_contained({static_cast<const char*>(data), size});
+        return Ort::Session(env, data, size, session);
+      }) {}
 
 std::string ModelSession::connect(const ModelOptions& options) { return connect_runtime(options.onnxruntime_library); }
 
@@ -301,16 +278,11 @@ std::vector<std::string> ModelSession::available_providers(const ModelOptions& o
   return offered_providers();
 }
 
-const ModelInfo& ModelSession::info() const noexcept { return impl_->info; }
-const std::string& ModelSession::runtime_version() const noexcept { return impl_->runtime_version; }
-const std::string& ModelSession::provider() const noexcept { return impl_->provider; }
-const std::vector<std::string>& ModelSession::rejected_providers() const noexcept { return impl_->rejected_providers; }
-
 void ModelSession::run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const {
-  if (impl_->takes_batches) return impl_->run(mix, batch, stems, cancel);
-  const std::size_t size = impl_->info.channels * impl_->info.segment_frames;
+  if (takes_batches_) return run_at_once(mix, batch, stems, cancel);
+  const std::size_t size = info_.channels * info_.segment_frames;
   for (std::size_t i = 0; i < batch; ++i) {
-    impl_->run(mix + i * size, 1, stems + i * size * impl_->info.sources.size(), cancel);
+    run_at_once(mix + i * size, 1, stems + i * size * info_.sources.size(), cancel);
   }
 }
 

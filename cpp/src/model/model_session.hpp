@@ -1,11 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "demucs_ort/model.hpp"
+#include "model/onnxruntime.hpp"
 
 namespace demucs_ort {
 
@@ -17,24 +20,36 @@ class ModelSession {
   /// from the arena of the process instead of one of its own. Throws Error as `Model::load`.
   ModelSession(const std::filesystem::path& file, const ModelOptions& options, bool among_others = false);
   ModelSession(const void* data, std::size_t size, const ModelOptions& options);
-  ~ModelSession();
 
   /// Loads ONNX Runtime itself, if that has not been done, and returns its version. Throws Error runtime_missing.
   static std::string connect(const ModelOptions& options);
   static std::vector<std::string> available_providers(const ModelOptions& options);
 
-  const ModelInfo& info() const noexcept;
-  const std::string& runtime_version() const noexcept;
+  const ModelInfo& info() const noexcept { return info_; }
+  const std::string& runtime_version() const noexcept { return runtime_version_; }
   /// The provider that computes, and why others that "auto" tried first do not.
-  const std::string& provider() const noexcept;
-  const std::vector<std::string>& rejected_providers() const noexcept;
+  const std::string& provider() const noexcept { return provider_; }
+  const std::vector<std::string>& rejected_providers() const noexcept { return rejected_providers_; }
 
   /// As `Model::run`, for every source.
   void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  using Open = std::function<Ort::Session(const Ort::Env&, const Ort::SessionOptions&)>;
+
+  /// `open` creates the session, `what` names the model in messages.
+  ModelSession(const ModelOptions& options, const std::string& what, bool among_others, const Open& open);
+  void load(const std::string& candidate, const ModelOptions& options, bool among_others, const Open& open);
+  void run_at_once(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;
+  void test_provider() const;
+
+  std::string runtime_version_;  // first: while there is no function table, not even empty Ort objects may be destroyed
+  std::string provider_;
+  std::vector<std::string> rejected_providers_;
+  ModelInfo info_;
+  std::shared_ptr<const Ort::Env> environment_;
+  mutable Ort::Session session_{nullptr};  // Session::Run is thread-safe but not const
+  bool takes_batches_ = false;             // else one segment at a time
 };
 
 }  // namespace demucs_ort

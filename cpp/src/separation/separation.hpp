@@ -1,20 +1,17 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "demucs_ort/separator.hpp"
+#include "separation/infer.hpp"
 #include "separation/mix_window.hpp"
 #include "separation/overlap_add.hpp"
 #include "separation/segment_plan.hpp"
 #include "separation/stem_mixing.hpp"
 
 namespace demucs_ort {
-
-/// One inference on a segment: `mix` [channel][frame] in, `stems` [source][channel][frame] out.
-using Infer = std::function<void(const float* mix, float* stems)>;
 
 /// All of a separation but the model: measure, cut, normalise, blend, deliver. Knows nothing of ONNX Runtime.
 class Separation {

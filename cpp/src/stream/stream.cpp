@@ -51,12 +51,12 @@ double slowest_run(const Model& model, const RunOptions& options) {
 
 struct Stream::Impl {
   Impl(std::shared_ptr<const Model> model_in, const StreamOptions& options)
-      : model(checked(std::move(model_in))), recipe(mixing_of(model->info(), options)) {
+      : model(checked(std::move(model_in))), mixing(mixing_of(model->info(), options)) {
     const StreamSchedule check(model->info(), options);  // before a bag loads its members
-    run_options.wanted = recipe.sources();
+    run_options.wanted = mixing.sources();
     run_options.priority = options.priority;
     model->prepare(run_options.wanted);
-    engine.emplace(model->info(), options, recipe,
+    engine.emplace(model->info(), options, mixing,
                    [this](const float* mix, float* stems) { model->run(mix, 1, stems, run_options); });
   }
   Impl(const Impl&) = delete;
@@ -64,7 +64,7 @@ struct Stream::Impl {
   ~Impl() { run_options.cancel.request(); }
 
   std::shared_ptr<const Model> model;
-  StemMixing recipe;
+  StemMixing mixing;
   RunOptions run_options;
   std::optional<StreamEngine> engine;
 };
@@ -89,7 +89,7 @@ void Stream::reset() noexcept { impl_->engine->reset(); }
 std::size_t Stream::latency_frames() const noexcept { return impl_->engine->schedule().latency(); }
 std::uint64_t Stream::underruns() const noexcept { return impl_->engine->underruns(); }
 std::string Stream::failure() const { return impl_->engine->failure(); }
-const std::vector<std::string>& Stream::stems() const noexcept { return impl_->recipe.names(); }
+const std::vector<std::string>& Stream::stems() const noexcept { return impl_->mixing.names(); }
 const Model& Stream::model() const noexcept { return *impl_->model; }
 
 StreamOptions Stream::recommend(const std::shared_ptr<const Model>& model, StreamOptions options, double load) {

@@ -18,12 +18,12 @@ std::size_t ring_capacity(const StreamSchedule& schedule) { return schedule.segm
 
 }  // namespace
 
-StreamEngine::StreamEngine(const ModelInfo& info, const StreamOptions& options, const StemMixing& recipe, Infer infer)
+StreamEngine::StreamEngine(const ModelInfo& info, const StreamOptions& options, const StemMixing& mixing, Infer infer)
     : schedule_(info, options),
       underrun_(options.underrun),
       channels_(info.channels),
       sample_rate_(info.sample_rate),
-      separation_(info, recipe, std::move(infer), schedule_.skipped(), schedule_.piece()),
+      separation_(info, mixing, std::move(infer), schedule_.skipped(), schedule_.piece()),
       fade_(schedule_.crossfade),
       input_(info.channels, ring_capacity(schedule_)),
       slots_(slot_count(schedule_)) {

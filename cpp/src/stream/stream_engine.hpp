@@ -26,7 +26,7 @@ namespace demucs_ort {
 class StreamEngine {
  public:
   /// Throws Error invalid_argument; and what `infer` throws in a first run, which makes memory ready.
-  StreamEngine(const ModelInfo& info, const StreamOptions& options, const StemMixing& recipe, Infer infer);
+  StreamEngine(const ModelInfo& info, const StreamOptions& options, const StemMixing& mixing, Infer infer);
   StreamEngine(const StreamEngine&) = delete;
   StreamEngine& operator=(const StreamEngine&) = delete;
   ~StreamEngine();

@@ -7,12 +7,12 @@
 
 namespace demucs_ort {
 
-WindowSeparation::WindowSeparation(const ModelInfo& info, StemMixing recipe, Infer infer, std::size_t first,
+WindowSeparation::WindowSeparation(const ModelInfo& info, StemMixing mixing, Infer infer, std::size_t first,
                                    std::size_t frames)
     : segment_(info.segment_frames),
       first_(first),
       frames_(frames),
-      mixing_(std::move(recipe)),
+      mixing_(std::move(mixing)),
       infer_(std::move(infer)),
       mix_(info.channels * segment_),
       rows_(info.channels),

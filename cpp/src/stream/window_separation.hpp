@@ -3,8 +3,9 @@
 #include <cstddef>
 #include <vector>
 
+#include "demucs_ort/model.hpp"
+#include "separation/infer.hpp"
 #include "separation/overlap_add.hpp"
-#include "separation/separation.hpp"
 #include "separation/stem_mixing.hpp"
 
 namespace demucs_ort {
@@ -14,7 +15,7 @@ namespace demucs_ort {
 class WindowSeparation {
  public:
   /// The stretch: window frames [first, first + frames).
-  WindowSeparation(const ModelInfo& info, StemMixing recipe, Infer infer, std::size_t first, std::size_t frames);
+  WindowSeparation(const ModelInfo& info, StemMixing mixing, Infer infer, std::size_t first, std::size_t frames);
 
   const StemMixing& mixing() const noexcept { return mixing_; }
 
