@@ -1,0 +1,65 @@
+"""Checks that the C++ code keeps to its rooms: which folder may include which, and where each library may be known."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+# The include folders and their rooms, from the ground up: a room may include its own headers and those of these rooms.
+ROOMS: Mapping[str, Mapping[str, Iterable[str]]] = {
+    "cpp/src": {
+        "base": (),
+        "model": ("base",),
+        "separation": ("base", "model"),
+        "stream": ("base", "model", "separation"),
+        "deck": ("base", "model", "separation"),
+        "c_api": ("base", "model", "separation", "stream", "deck"),
+    },
+}
+
+# A library's headers, and the only folders that may include them.
+LIBRARIES = {
+    r"onnxruntime\w*\.h": ("cpp/src/model/",),
+    r"lib(av|sw)\w+/": ("cpp/files/",),
+    r"portaudio\.h": ("cpp/live/",),
+    r"(n?curses)\.h": ("cpp/live/",),
+    r"pybind11/": ("python/",),
+}
+
+_INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
+
+
+def check_file(file: str, text: str) -> list[str]:
+    """What is wrong in a file, a sentence each; `file` is its path from the repository's root."""
+    wrong = []
+    for included in _INCLUDE.findall(text):
+        for header, places in LIBRARIES.items():
+            if re.fullmatch(header + ".*", included) and not file.startswith(places):
+                wrong.append(f"{file}: includes {included}; only {', '.join(places)} may")
+    for folder, rooms in ROOMS.items():
+        if not file.startswith(folder + "/"):
+            continue
+        room = file.removeprefix(folder + "/").partition("/")[0]
+        if room not in rooms:
+            wrong.append(f"{file}: lies in no room of {folder}; its rooms are {', '.join(rooms)}")
+            continue
+        for included in _INCLUDE.findall(text):
+            other = included.partition("/")[0]
+            if other in rooms and other not in (room, *rooms[room]):
+                wrong.append(f"{file}: includes {included}, but {room} may not use {other}")
+    return wrong
+
+
+def main() -> int:
+    patterns = ["cpp/*.[ch]pp", "cpp/*.h", "python/*.[ch]pp"]
+    listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    wrong = [line for file in listed.stdout.split() for line in check_file(file, (ROOT / file).read_text())]
+    print("\n".join(wrong), end="\n" if wrong else "")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
