@@ -2,18 +2,33 @@
 #define DEMUCS_ORT_C_API_H
 
 /*
- * The library for C, and for every language that can call C. It adds nothing to the C++ classes (model.hpp,
- * separator.hpp, cancel.hpp), whose documentation holds here too; no C++ exception leaves it.
+ * The library for C, and for every language that can call C. Example:
  *
- * - Functions that can fail return a status; demucs_ort_last_error() then has the sentence. What they return through
- *   pointers is changed only if they succeed.
- * - Handles are freed by the function of their name, in any order: a separator keeps its model, a running call its
- *   cancel handle. Freeing NULL does nothing.
- * - Text is UTF-8, paths too, on Windows as well.
- * - Option structs begin with their size, so that old programs work with new libraries and the other way round, as long
- *   as what the library does not know is left zero. Fill them by their init function, then change fields. NULL in place
- *   of options: the defaults.
+ *     demucs_ort_model* model = NULL;
+ *     demucs_ort_separator* separator = NULL;
+ *     demucs_ort_status status = demucs_ort_model_load("htdemucs.onnx", NULL, &model);
+ *     if (status == DEMUCS_ORT_OK) status = demucs_ort_separator_create(model, NULL, &separator);
+ *     if (status == DEMUCS_ORT_OK) status = demucs_ort_separate(separator, mix, frames, stems, NULL, NULL, NULL);
+ *     if (status != DEMUCS_ORT_OK) fprintf(stderr, "%s\n", demucs_ort_last_error());
+ *     demucs_ort_separator_free(separator);
+ *     demucs_ort_model_free(model);
+ *
+ * The functions do what the C++ classes of model.hpp, separator.hpp and cancel.hpp do; their documentation holds here,
+ * too. No C++ exception leaves the library. C++ alone has: Model::prepare, rejected_providers, max_concurrent_runs and
+ * ModelInfo::members of a loaded model; the priority and the source mask of a single run.
+ *
+ * - Functions that can fail return a status; demucs_ort_last_error() then has the sentence. A call changes what it
+ *   returns through pointers only if it succeeds.
+ * - Every handle is freed by the function of its name, in any order: a separator keeps its model, a running call keeps
+ *   its cancel handle. Freeing NULL does nothing.
+ * - Text and paths are UTF-8, on Windows as well.
+ * - Option structs begin with their size, so that old programs work with new libraries and new programs with old ones,
+ *   as long as fields that the library does not know are zero. Fill them by their init function, then change fields.
+ *   NULL in place of options stands for the defaults.
  * - Buffers are the caller's and must be as large as documented; the library cannot see their size.
+ * - Every function states its thread rule. "Thread: any": from any thread at any time; may block. "Thread: owner's":
+ * one thread at a time for each handle, and not while it is freed. "Real-time safe": takes no lock, allocates nothing,
+ *   makes no system call. A handle is freed when no other thread uses it any more.
  */
 
 #include <stddef.h>
@@ -40,28 +55,31 @@ enum {
   DEMUCS_ORT_INTERNAL = 9 /* a defect of the library */
 };
 
-/* One sentence on this thread's last call that failed: what, where, what to do. Never NULL; valid until the thread's
- * next call that fails. A call that succeeds leaves it alone. */
+/* One sentence about this thread's last call that failed: what, where, what to do. Never NULL; valid until the thread's
+ * next call that fails. A call that succeeds does not change it. Thread: any. */
 DEMUCS_ORT_EXPORT const char* demucs_ort_last_error(void);
 
-/* The library's version, e.g. "0.1.0". */
+/* The library's version, e.g. "0.1.0". Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT const char* demucs_ort_version(void);
 
 /* ------------------------------------------------------------------------------------------------------- cancel */
 
-/* Stops running calls from any thread; see demucs_ort::CancelToken. Once requested it stays requested. */
+/* Stops running calls; see demucs_ort::CancelToken. A handle that was requested stays requested. */
 typedef struct demucs_ort_cancel demucs_ort_cancel;
 
+/* Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_cancel_create(demucs_ort_cancel** cancel);
+/* Thread: owner's. */
 DEMUCS_ORT_EXPORT void demucs_ort_cancel_free(demucs_ort_cancel* cancel);
-/* Thread-safe; neither for signal handlers nor for audio threads. NULL: does nothing. */
+/* Asks the calls that were given this handle to stop. NULL: does nothing. Thread: any, but neither a signal handler nor
+ * an audio thread. */
 DEMUCS_ORT_EXPORT void demucs_ort_cancel_request(const demucs_ort_cancel* cancel);
-/* 1 or 0. Thread-safe. */
+/* 1 or 0. Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT int32_t demucs_ort_cancel_requested(const demucs_ort_cancel* cancel);
 
 /* -------------------------------------------------------------------------------------------------------- model */
 
-/* A loaded model; immutable, any number of threads may share it. */
+/* A loaded model. It does not change; any number of threads may share it. */
 typedef struct demucs_ort_model demucs_ort_model;
 
 /* See demucs_ort::ModelOptions. */
@@ -73,33 +91,35 @@ typedef struct demucs_ort_model_options {
   const char* const* provider_options; /* name, value, name, value, ...; NULL: none */
   size_t provider_option_count;        /* pairs */
   uint32_t max_concurrent_runs;        /* inferences at a time, 1 to 64; 0 and default: 1 */
-  int32_t low_priority;                /* 1: ONNX Runtime's threads compute only what others leave */
+  int32_t low_priority;                /* 1: ONNX Runtime's threads use only the time that others leave */
 } demucs_ort_model_options;
 
-/* Calls `take` with each provider's name that the loaded runtime offers, as `provider` takes it. */
+/* Calls `take` once for each provider that the ONNX Runtime library offers, with the name that `provider` takes.
+ * Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_available_providers(const demucs_ort_model_options* options,
                                                                    void (*take)(void* user_data, const char* name),
                                                                    void* user_data);
 
-/* Fills in the defaults. `struct_size`: sizeof(demucs_ort_model_options). */
+/* Fills in the defaults. `struct_size`: sizeof(demucs_ort_model_options). Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_options_init(demucs_ort_model_options* options,
                                                                   size_t struct_size);
 
-/* Loads and validates an .onnx or .ort file, or the .json file of a bag. Blocks. Can fail with BAD_MODEL,
- * INVALID_ARGUMENT, RUNTIME_MISSING. */
+/* Loads and checks an .onnx or .ort file, or the .json file of a bag. Blocks. Can fail with BAD_MODEL,
+ * INVALID_ARGUMENT, RUNTIME_MISSING, RUNTIME_FAILED. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_load(const char* path, const demucs_ort_model_options* options,
                                                           demucs_ort_model** model);
-/* The same from memory, which may be freed after the call. */
+/* The same from `size` bytes in memory, which may be freed after the call. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_load_memory(const void* data, size_t size,
                                                                  const demucs_ort_model_options* options,
                                                                  demucs_ort_model** model);
+/* Thread: owner's. */
 DEMUCS_ORT_EXPORT void demucs_ort_model_free(demucs_ort_model* model);
 
-/* See demucs_ort::ModelInfo. All pointers belong to the model and are valid until it is freed. */
+/* See demucs_ort::ModelInfo. The pointers belong to the model and are valid until it is freed. */
 typedef struct demucs_ort_model_info {
   size_t struct_size;
   const char* name;
-  const char* const* sources; /* stem names, in output order */
+  const char* const* sources; /* what the model separates, in the order of its output */
   size_t source_count;
   size_t channels;       /* of the mix and of every stem */
   size_t segment_frames; /* frames the model hears at a time */
@@ -109,27 +129,28 @@ typedef struct demucs_ort_model_info {
   const char* weights_sha256;
   const char* demucs_version;
   const char* description;     /* "": nothing special */
-  const char* provider;        /* that computes; of a bag the one asked for */
+  const char* provider;        /* what computes; for a bag that had loaded no member yet: the one asked for */
   const char* runtime_version; /* of the ONNX Runtime library in use */
 } demucs_ort_model_info;
 
-/* Set info->struct_size to sizeof(demucs_ort_model_info) before the call; the rest is filled in. */
+/* Set info->struct_size to sizeof(demucs_ort_model_info) before the call; the rest is filled in. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_get_info(const demucs_ort_model* model,
                                                               demucs_ort_model_info* info);
 
-/* One raw inference of `batch` segments, without normalisation or overlap-add; most callers want a separator.
- * mix: [batch][channels][segment_frames], stems: [batch][sources][channels][segment_frames]. `cancel` may be NULL. */
+/* One inference of `batch` segments, without normalisation and overlap-add; most callers want a separator.
+ * mix: [batch][channels][segment_frames], stems: [batch][sources][channels][segment_frames]. `cancel` may be NULL.
+ * Blocks. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_run(const demucs_ort_model* model, const float* mix, size_t batch,
                                                          float* stems, const demucs_ort_cancel* cancel);
 
 /* ---------------------------------------------------------------------------------------------------- separator */
 
-/* Separates whole tracks. One per thread; any number of them share a model. */
+/* Separates whole tracks. Use one for each thread; any number of them share a model. */
 typedef struct demucs_ort_separator demucs_ort_separator;
 
 enum {
   DEMUCS_ORT_OTHER_ADD = 0,  /* "no_<stem>" is the sum of all other stems */
-  DEMUCS_ORT_OTHER_MINUS = 1 /* "no_<stem>" is the mix less the stem */
+  DEMUCS_ORT_OTHER_MINUS = 1 /* "no_<stem>" is the mix minus the stem */
 };
 
 enum { DEMUCS_ORT_PRIORITY_BACKGROUND = -1, DEMUCS_ORT_PRIORITY_NORMAL = 0, DEMUCS_ORT_PRIORITY_FOREGROUND = 1 };
@@ -150,25 +171,30 @@ typedef struct demucs_ort_separator_options {
   int32_t priority;        /* among the separations that wait for the model; DEMUCS_ORT_PRIORITY_... */
 } demucs_ort_separator_options;
 
-/* Fills in the defaults. `struct_size`: sizeof(demucs_ort_separator_options). */
+/* Fills in the defaults. `struct_size`: sizeof(demucs_ort_separator_options). Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separator_options_init(demucs_ort_separator_options* options,
                                                                       size_t struct_size);
 
+/* Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separator_create(const demucs_ort_model* model,
                                                                 const demucs_ort_separator_options* options,
                                                                 demucs_ort_separator** separator);
+/* Thread: owner's. */
 DEMUCS_ORT_EXPORT void demucs_ort_separator_free(demucs_ort_separator* separator);
 
-/* What is delivered, in order. The name belongs to the separator; NULL: there is no stem of that number. */
+/* How many stems are delivered. Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT size_t demucs_ort_separator_stem_count(const demucs_ort_separator* separator);
+/* The name of a stem, in the order of delivery. It belongs to the separator; NULL: there is no stem of that number.
+ * Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT const char* demucs_ort_separator_stem_name(const demucs_ort_separator* separator, size_t index);
 
 enum { DEMUCS_ORT_STAGE_MEASURING = 0, DEMUCS_ORT_STAGE_SEPARATING = 1 };
 
-/* Callbacks run on the thread that called, and get its `user_data`. They return 0 to go on; anything else stops the
+/* Callbacks run on the thread that called and get its `user_data`. They return 0 to go on; anything else stops the
  * call, which then returns CALLBACK_FAILED. No exception may leave them. */
 
-/* `fraction` of the separation that is done, 0 to 1, never decreasing; before the first and after every segment. */
+/* Is told the `fraction` of the separation that is done, 0 to 1, never decreasing, before the first and after every
+ * segment. */
 typedef int32_t (*demucs_ort_progress_callback)(void* user_data, int32_t stage, double fraction);
 
 /* Puts frames [first, first + frames) of the track into channels[channel][0 .. frames) and into *delivered how many
@@ -182,14 +208,14 @@ typedef int32_t (*demucs_ort_write_callback)(void* user_data, size_t first, size
 
 /* A whole track in memory, planar float32 at the model's sample rate: mix[channel][frame] to
  * stems[stem][channel][frame]. `progress`, `user_data` and `cancel` may be NULL. Blocks. The separator stays usable
- * whatever comes of it. */
+ * after any failure. Thread: owner's. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separate(demucs_ort_separator* separator, const float* const* mix,
                                                         size_t frames, float* const* const* stems,
                                                         demucs_ort_progress_callback progress, void* user_data,
                                                         const demucs_ort_cancel* cancel);
 
-/* The same with callbacks: memory does not grow with the length of the track. `frames`, the track's length, may be
- * NULL. */
+/* The same through callbacks, so that memory does not grow with the length of the track. `frames` receives the track's
+ * length; it may be NULL. Thread: owner's. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separate_callbacks(
     demucs_ort_separator* separator, demucs_ort_read_callback read, demucs_ort_write_callback write,
     demucs_ort_progress_callback progress, void* user_data, const demucs_ort_cancel* cancel, size_t* frames);

@@ -2,8 +2,19 @@
 #define DEMUCS_ORT_C_API_STREAM_H
 
 /*
- * Streams for C: the class of stream.hpp, whose documentation holds here too, by the rules of c_api.h.
- * "Real-time safe": takes no lock, allocates nothing, makes no system call.
+ * Streams for C: stems of audio as it arrives. Example (in[channel][frame], out[stem][channel][frame], one block each):
+ *
+ *     demucs_ort_stream_options options;
+ *     demucs_ort_stream* stream = NULL;
+ *     if (demucs_ort_stream_options_init(&options, sizeof options) != DEMUCS_ORT_OK) return;
+ *     if (demucs_ort_stream_recommend(model, 0.75, &options) != DEMUCS_ORT_OK) return;
+ *     if (demucs_ort_stream_create(model, &options, &stream) != DEMUCS_ORT_OK) return;
+ *     printf("%u frames of latency\n", (unsigned)demucs_ort_stream_latency_frames(stream));
+ *     demucs_ort_stream_process(stream, in, out, frames);
+ *     demucs_ort_stream_free(stream);
+ *
+ * The functions do what the class of stream.hpp does; its documentation holds here, too, and so do the rules of
+ * c_api.h. The functions that are real-time safe do nothing with NULL.
  */
 
 #include "demucs_ort/c_api.h"
@@ -13,16 +24,16 @@ extern "C" {
 #endif
 
 enum {
-  DEMUCS_ORT_UNDERRUN_SILENCE = 0, /* what is not ready in time is silent */
-  DEMUCS_ORT_UNDERRUN_MIX = 1      /* or the mix, as late as the stems, shared equally between them */
+  DEMUCS_ORT_UNDERRUN_SILENCE = 0, /* stems that are not ready in time are silent */
+  DEMUCS_ORT_UNDERRUN_MIX = 1      /* or the mix, as late as the stems would be, shared equally between them */
 };
 
 /* See demucs_ort::StreamOptions. What it points to is only needed during the call it is given to. */
 typedef struct demucs_ort_stream_options {
   size_t struct_size;
   double hop;               /* seconds from one run of the model to the next */
-  double lookahead;         /* seconds heard past what stems are given of */
-  double crossfade;         /* seconds in which a run's stems take over from those before, at most hop */
+  double lookahead;         /* seconds heard beyond the newest audio that stems are delivered of */
+  double crossfade;         /* seconds in which a run's stems fade in over those before, at most hop */
   double compute_time;      /* seconds for computing, in (0, 60] */
   const char* const* stems; /* which to deliver, in this order; NULL: all of the model's */
   size_t stem_count;
@@ -33,45 +44,48 @@ typedef struct demucs_ort_stream_options {
   int32_t priority;        /* DEMUCS_ORT_PRIORITY_...; default FOREGROUND */
 } demucs_ort_stream_options;
 
-/* Fills in the defaults. `struct_size`: sizeof(demucs_ort_stream_options). */
+/* Fills in the defaults. `struct_size`: sizeof(demucs_ort_stream_options). Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_options_init(demucs_ort_stream_options* options,
                                                                    size_t struct_size);
 
-/* Measures the model on this machine and changes hop, to the smallest at which computing takes no more than `load` of
- * the time, in (0, 1], and compute_time. `options` must be initialised. Blocks for some runs of the model. Fails with
- * RUNTIME_FAILED if that hop is too long for the model's segment. */
+/* Measures the model on this machine and changes two options: hop, to the smallest at which computing takes no more
+ * than `load` of the time, in (0, 1], and compute_time. `options` must be initialised. Blocks for about eight runs of
+ * the model. Fails with RUNTIME_FAILED if that hop is too long for the model's segment. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_recommend(const demucs_ort_model* model, double load,
                                                                 demucs_ort_stream_options* options);
 
 typedef struct demucs_ort_stream demucs_ort_stream;
 
-/* Starts the stream's thread and runs the model once. */
+/* Starts the stream's thread and runs the model once. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_create(const demucs_ort_model* model,
                                                              const demucs_ort_stream_options* options,
                                                              demucs_ort_stream** stream);
-/* Stops a running inference. */
+/* Stops a running inference. Thread: owner's. */
 DEMUCS_ORT_EXPORT void demucs_ort_stream_free(demucs_ort_stream* stream);
 
-/* Takes the next `frames` of the mix, in[channel][frame], planar float32 at the model's sample rate, and gives as many
- * of the stems, out[stem][channel][frame]: zeros for the first demucs_ort_stream_latency_frames. `out` may hold buffers
- * of `in`. For one thread at a time, together with render and reset. Real-time safe. NULL: does nothing. */
+/* Takes the next `frames` of the mix, in[channel][frame], planar float32 at the model's sample rate, and delivers as
+ * many of the stems, out[stem][channel][frame]: zeros for the first demucs_ort_stream_latency_frames. `out` may hold
+ * buffers of `in`. Thread: owner's, together with render and reset; real-time safe. */
 DEMUCS_ORT_EXPORT void demucs_ort_stream_process(demucs_ort_stream* stream, const float* const* in,
                                                  float* const* const* out, size_t frames);
-/* The same, but waits for stems that are not ready. Not real-time safe. RUNTIME_FAILED: the model failed, and those
- * stems were replaced. */
+/* The same, but waits for stems that are not ready. RUNTIME_FAILED: the model failed, and those stems were replaced.
+ * Thread: owner's; blocks. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_render(demucs_ort_stream* stream, const float* const* in,
                                                              float* const* const* out, size_t frames);
-/* Forgets all that was heard: the next frame is the stream's first. Real-time safe. */
+/* Forgets all that was heard: the next frame is the stream's first. Thread: owner's; real-time safe. */
 DEMUCS_ORT_EXPORT void demucs_ort_stream_reset(demucs_ort_stream* stream);
 
-/* Constant. Thread-safe, as all below. */
+/* From a frame of the mix to its stems; constant. Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT size_t demucs_ort_stream_latency_frames(const demucs_ort_stream* stream);
-/* Hops whose stems were replaced, since creation. Real-time safe. */
+/* Hops whose stems were replaced, since creation. Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT uint64_t demucs_ort_stream_underruns(const demucs_ort_stream* stream);
-/* Puts why the last run of the model that failed did so into text[0 .. size), cut to fit; "": none did. */
+/* Puts why the last run of the model that failed did so into text[0 .. size), cut to fit; "": none failed.
+ * Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_failure(const demucs_ort_stream* stream, char* text, size_t size);
-/* What is delivered, in order. The name belongs to the stream; NULL: there is no stem of that number. */
+/* How many stems are delivered. Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT size_t demucs_ort_stream_stem_count(const demucs_ort_stream* stream);
+/* The name of a stem, in the order of delivery. It belongs to the stream; NULL: there is no stem of that number.
+ * Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT const char* demucs_ort_stream_stem_name(const demucs_ort_stream* stream, size_t index);
 
 #ifdef __cplusplus

@@ -1,5 +1,18 @@
 #pragma once
 
+/// Stems of a loaded track while it plays. Example (`mix[channel][frame]` is the track in memory, `out` one block):
+///
+///     const demucs_ort::DeckPool pool(demucs_ort::Model::load("htdemucs.onnx"));     // one for all decks
+///     const auto read = [&](std::size_t first, std::size_t count, float* const* channels) {
+///       for (std::size_t c = 0; c < 2; ++c) std::copy_n(mix[c] + first, count, channels[c]);
+///       return count;
+///     };
+///     demucs_ort::Deck deck(pool, read, frames);      // returns at once; work starts in the background
+///     deck.set_playhead(44100);                       // on the audio thread, for every block and every jump
+///     const auto got = deck.read(44100, 512, out);    // likewise
+///     const bool final = got.quality == demucs_ort::StemQuality::final;
+///     std::printf("%zu frames are ready, %s\n", got.frames, final ? "final" : "provisional");
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -16,29 +29,29 @@
 namespace demucs_ort {
 
 struct DeckPoolOptions {
-  /// Threads that separate, 1 to 64, one segment each at a time. Both models must have been loaded with
+  /// Threads that separate, 1 to 64; each computes one segment at a time. Both models must have been loaded with a
   /// `ModelOptions::max_concurrent_runs` of at least that. One worker and a model that uses all cores
   /// (`ModelOptions::threads`) gives the first stem soonest.
   unsigned workers = 1;
-  /// The same weights with a shorter window (`demucs-export --segment SECONDS`): separates what the playhead is about
-  /// to reach before the model itself has, provisionally. Null: nothing is provisional.
+  /// The same weights with a shorter segment (`demucs-export --segment SECONDS`). It computes provisional stems of what
+  /// the playhead is about to reach where the model itself is not ready yet. Null: there are no provisional stems.
   std::shared_ptr<const Model> provisional;
-  /// Run both models once on silence as soon as there is nothing else to do: a session's first run is slower.
+  /// Runs both models once on silence as soon as there is nothing else to do, because a first run is slower.
   bool warm = true;
-  /// Interrupt a run that could wait, and repeat it later, for a deck that would run dry before its end.
+  /// Interrupts a run that can wait, and repeats it later, for a deck that would run dry before the run ends.
   bool preempt = true;
-  /// Let the workers compute only what other threads leave. For the threads that ONNX Runtime starts there is
+  /// Lets the workers use only the time that other threads leave. For the threads that ONNX Runtime starts there is
   /// `ModelOptions::low_priority`.
   bool low_priority = false;
 };
 
-/// The threads that separate for any number of decks, which share them, the models and so one thread budget. Of all
-/// decks the one that would run dry first is served first. Copies are the same workers; they live as long as a deck.
+/// The threads that separate for any number of decks. The decks share these threads and the models, and so one thread
+/// budget. The deck that would run dry first is served first. Copies are the same pool; it lives as long as a deck.
 class DEMUCS_ORT_EXPORT DeckPool {
  public:
-  /// Throws `Error` invalid_argument: no model, a number of workers out of range or larger than a model's
-  /// `max_concurrent_runs`, a provisional model of other weights, stems or rate, or one that hears more than the model
-  /// does.
+  /// Starts the threads. Throws `Error` invalid_argument: no model, a number of workers out of range or larger than a
+  /// model's `max_concurrent_runs`, a provisional model of other weights, stems or rate, or one with a longer segment
+  /// than the model has.
   explicit DeckPool(std::shared_ptr<const Model> model, const DeckPoolOptions& options = {});
   DeckPool(const DeckPool&);
   DeckPool(DeckPool&&) noexcept;
@@ -47,10 +60,13 @@ class DEMUCS_ORT_EXPORT DeckPool {
   /// The last copy interrupts what runs and waits for the threads to end.
   ~DeckPool();
 
+  /// Thread: any; real-time safe.
   const Model& model() const noexcept;
-  /// Whether the models have been run once, and the next run is as fast as all later ones. Thread-safe.
+  /// Whether the models have been run once, so that the next run is as fast as all later ones.
+  /// Thread: any; real-time safe.
   bool warm() const noexcept;
-  /// Runs interrupted so far in favour of a deck that would have run dry. Thread-safe.
+  /// Runs interrupted so far for a deck that would have run dry.
+  /// Thread: any; real-time safe.
   std::uint64_t preempted() const noexcept;
 
  private:
@@ -61,100 +77,103 @@ class DEMUCS_ORT_EXPORT DeckPool {
 
 /// How finished stems are kept in memory.
 enum class StemStorage {
-  exact,    ///< float32: 1.4 MB a second for four stereo stems
+  exact,    ///< float32: 1.4 MB for a second of four stereo stems
   compact,  ///< 16 bits a sample and a scale for each short block: half of that, noise 90 dB below the block's peak
 };
 
 struct DeckOptions {
-  /// How the track is separated, as by a `Separator`. `priority` has no meaning here: what the playhead needs soon runs
-  /// as `Priority::foreground`, the rest as `Priority::background`.
+  /// How the track is separated, as by a `Separator`. Its `priority` is not used: what the playhead needs soon runs as
+  /// `Priority::foreground`, the rest as `Priority::background`.
   SeparatorOptions separator;
-  /// The most memory for finished stems and parts of them, MiB. If the track does not fit, the stems that the playhead
-  /// would reach last are dropped, and computed again when it comes closer.
+  /// The most memory for finished stems and for unfinished parts of them, in MiB. If the track does not fit, the stems
+  /// that the playhead would reach last are dropped, and computed again when it comes closer.
   std::size_t cache_mb = 512;
   StemStorage storage = StemStorage::exact;
-  /// A folder in which to keep what does not fit the cache, in a file that vanishes with the deck. Empty: no file.
+  /// A folder for what does not fit the cache, kept in a file that vanishes with the deck. Empty: no file.
   std::filesystem::path spill_folder;
-  /// From provisional to final stems `read` fades over so many frames; 20 ms at 44.1 kHz.
+  /// The frames over which `read` fades from provisional to final stems; 882 are 20 ms at 44.1 kHz.
   std::size_t crossfade_frames = 882;
 };
 
 enum class StemQuality {
-  none,         ///< no stems there yet
-  provisional,  ///< computed with the shorter window, or fading to what is final
-  final,        ///< those of `Separator` (to the bit if stored exactly)
+  none,         ///< there are no stems yet
+  provisional,  ///< computed by the provisional model, or fading from or to such stems
+  final,        ///< those of `Separator` (to the bit with `StemStorage::exact`)
 };
 
 struct DeckRead {
-  std::size_t frames = 0;  ///< how many were there, from the first one asked for on
+  std::size_t frames = 0;  ///< how many were ready, from the first one asked for on
   StemQuality quality = StemQuality::none;
 };
 
 enum class DeckStage {
   measuring,   ///< the level of the whole track is not known yet; there are only provisional stems
   separating,  ///< final stems come in
-  done,        ///< all of the track, or as much as fits the cache, is final; moving the playhead can lead back
-  failed,      ///< see `error`; what is there can still be read
+  done,        ///< the whole track, or as much as fits the cache, is final; a jump can lead back to `separating`
+  failed,      ///< see `DeckState::error`; what is ready can still be read
 };
 
-/// What a deck is doing, for a display. All counts are of one moment.
+/// What a deck is doing, for a display. All values are of one moment.
 struct DeckState {
   DeckStage stage = DeckStage::measuring;
   double fraction = 0;            ///< of the track that is final, in memory or in the spill file, 0 to 1
-  std::size_t ready_frames = 0;   ///< that can be read from the playhead on without a gap
-  std::size_t final_frames = 0;   ///< the same, final ones only
-  std::size_t cached_bytes = 0;   ///< of stems and parts of them in memory
-  std::size_t spilled_bytes = 0;  ///< in the spill file
-  std::uint64_t segments = 0;     ///< segments computed so far by the model, repeated ones too
-  std::uint64_t provisional = 0;  ///< windows computed so far by the provisional model
-  std::optional<Status> error;    ///< set if the deck has failed: by its read callback (bad_audio) or a model
+  std::size_t ready_frames = 0;   ///< frames that can be read without a gap, from the playhead on
+  std::size_t final_frames = 0;   ///< the same, counting final stems only
+  std::size_t cached_bytes = 0;   ///< stems and parts of them in memory
+  std::size_t spilled_bytes = 0;  ///< stems in the spill file
+  std::uint64_t segments = 0;     ///< segments that the model has computed so far, repeated ones too
+  std::uint64_t provisional = 0;  ///< windows that the provisional model has computed so far
+  std::optional<Status> error;    ///< set if the deck has failed: through its read callback (bad_audio) or a model
   std::string message;            ///< the error's sentence, or why the spill file is no longer used; else empty
 };
 
 /// A deck: the stems of one loaded track, separated around the playhead first and then everywhere.
 ///
-/// The host moves the playhead; the workers separate what it will reach next, then ahead, then the rest, and plan anew
-/// whenever it jumps. With all of the track in the cache the stems equal those of a `Separator` with the same options
-/// to the bit, whatever was played in between (docs/adr/0013-deck.md).
-///
-/// Where "real-time safe" is written a function takes no lock, allocates nothing and makes no system call, and its time
-/// is bounded by its arguments. All others may block and belong on another thread than the audio one.
+/// The host moves the playhead. The workers separate what it will reach next, then what lies ahead, then the rest, and
+/// plan anew whenever it jumps. When the whole track is in the cache, the stems equal those of a `Separator` with the
+/// same options to the bit, whatever was played in between (docs/adr/0013-deck.md).
 class DEMUCS_ORT_EXPORT Deck {
  public:
-  /// `read` delivers any frames of the track at any time, as `Read` says but in any order, always the same samples. It
-  /// is called on worker threads, never by two at a time, and must not use this object. `frames`: the track's length.
-  /// Returns at once; work starts by reading the whole track once for its level (`DeckStage::measuring`; about
-  /// 0.01 s for a minute of audio in memory, plus what `read` takes to deliver it). The first provisional stems do not
-  /// wait for that, the first final ones do.
+  /// `read` delivers any frames of the track at any time, as `Read` says but in any order, and always the same samples.
+  /// Workers call it, never two at a time; it must not use this object. `frames` is the track's length.
+  /// Returns at once. Work starts by reading the whole track once for its level (`DeckStage::measuring`: about 0.01 s
+  /// for a minute of audio in memory, plus what `read` takes). Final stems need that level, provisional ones do not.
   /// Throws `Error`: invalid_argument (an option out of range, a cache that cannot hold twice a segment; the message
   /// says what is needed), bad_audio (no frames), and what `Model::prepare` throws.
-  Deck(DeckPool workers, Read read, std::size_t frames, const DeckOptions& options = {});
+  Deck(DeckPool pool, Read read, std::size_t frames, const DeckOptions& options = {});
   Deck(Deck&&) noexcept;
   Deck& operator=(Deck&&) noexcept;
   /// Interrupts what runs for this deck and waits for it: `read` is not called afterwards.
   ~Deck();
 
-  /// Names of what is delivered, in order. Real-time safe.
+  /// Names of the delivered stems, in order.
+  /// Thread: any; real-time safe.
   const std::vector<std::string>& stems() const noexcept;
-  /// The track's length. Real-time safe.
+  /// The track's length.
+  /// Thread: any; real-time safe.
   std::size_t frames() const noexcept;
 
-  /// Where the track plays, or will when it starts; at first 0. Call it for every block and every jump. Beyond the end
-  /// counts as the last frame. Real-time safe, on any thread.
+  /// Where the track plays, or will when it starts; 0 at first. Call it for every block and every jump. A frame beyond
+  /// the end counts as the last one.
+  /// Thread: any; real-time safe.
   void set_playhead(std::size_t frame) noexcept;
-  /// The playhead will go back to `first` when it reaches `end`. `end` <= `first`: no loop. Real-time safe, any thread.
+  /// The playhead will go back to `first` when it reaches `end`. `end` <= `first`: no loop.
+  /// Thread: any; real-time safe.
   void set_loop(std::size_t first, std::size_t end) noexcept;
-  /// Where the playhead may jump to (hot cues): the first seconds of each come right after what lies just ahead of the
-  /// playhead. At most 1024. Thread-safe. Throws `Error` invalid_argument for a frame beyond the end.
+  /// Where the playhead may jump to (hot cues), at most 1024 frames. The first seconds of each are separated right
+  /// after what lies just ahead of the playhead. Throws `Error` invalid_argument for a frame beyond the end.
+  /// Thread: any.
   void set_cues(const std::vector<std::size_t>& frames);
 
-  /// Copies frames [frame, frame + frames) as far as they are there without a gap to stems[stem][channel][0 ..), the
-  /// stems in the order of `stems()`; what lies beyond the returned count is left alone. A block that holds provisional
-  /// frames, or the fade from or to them, is provisional. The fade needs calls that go on where the last one ended.
-  /// Real-time safe; one thread at a time.
+  /// Copies frames [frame, frame + frames), as far as they are ready without a gap, to stems[stem][channel][0 ..), the
+  /// stems in the order of `stems()`. It does not touch what lies beyond the returned count. A block that holds
+  /// provisional frames, or a fade from or to them, is provisional. The fade needs calls that go on where the last one
+  /// ended.
+  /// Thread: owner's, usually the audio thread; other functions may be called meanwhile; real-time safe.
   DeckRead read(std::size_t frame, std::size_t frames, float* const* const* stems) noexcept;
 
-  /// Thread-safe.
+  /// What the deck is doing.
+  /// Thread: any.
   DeckState state() const;
 
  private:

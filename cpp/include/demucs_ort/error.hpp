@@ -1,5 +1,16 @@
 #pragma once
 
+/// How the library reports what went wrong. Example:
+///
+///     try {
+///       const auto model = demucs_ort::Model::load("htdemucs.onnx");
+///     } catch (const demucs_ort::Error& error) {
+///       // One sentence for a person: what went wrong, where, and what to do.
+///       std::fprintf(stderr, "%s\n", error.what());
+///       // A stable number for a program.
+///       if (error.status() == demucs_ort::Status::runtime_missing) std::exit(6);
+///     }
+
 #include <stdexcept>
 #include <string>
 
@@ -7,7 +18,7 @@
 
 namespace demucs_ort {
 
-/// What kind of thing went wrong; the numbers are stable.
+/// What kind of thing went wrong. The numbers are stable.
 enum class Status {
   invalid_argument = 1,  ///< a parameter is outside its documented range
   bad_model = 2,         ///< the model file is missing, unreadable, or breaks the model contract
@@ -17,11 +28,12 @@ enum class Status {
   cancelled = 6,         ///< a CancelToken was triggered
 };
 
-/// The one exception type the library throws by itself. `what()` is one sentence: what, where, what to do.
-/// Besides it only `std::bad_alloc` and whatever the host's own callbacks throw can come out of a call.
+/// The one exception type that the library throws itself. `what()` is one sentence: what, where, what to do.
+/// Apart from it a call can only throw `std::bad_alloc` and what the host's own callbacks throw.
 class DEMUCS_ORT_EXPORT Error : public std::runtime_error {
  public:
   Error(Status status, const std::string& message);
+  /// Thread: any.
   Status status() const noexcept { return status_; }
 
  private:

@@ -1,5 +1,16 @@
 #pragma once
 
+/// Loading a model. Example:
+///
+///     demucs_ort::ModelOptions options;
+///     options.threads = 4;                                        // inside one inference; 0: one per physical core
+///     options.max_concurrent_runs = 2;                            // two inferences at a time, eight threads in all
+///     options.provider = "auto";                                  // a GPU that works here, else the processor
+///     const auto model = demucs_ort::Model::load("htdemucs.onnx", options);
+///     for (const auto& stem : model->info().sources) std::puts(stem.c_str());   // drums, bass, other, vocals
+///     std::puts(model->provider().c_str());                                     // what computes
+///     for (const auto& reason : model->rejected_providers()) std::puts(reason.c_str());
+
 #include <cstddef>
 #include <filesystem>
 #include <map>
@@ -12,95 +23,110 @@
 
 namespace demucs_ort {
 
-/// What a model file says of itself (ONNX metadata), checked against the shapes of its tensors.
+/// What a model file says of itself in its ONNX metadata, checked against the shapes of its tensors.
 struct ModelInfo {
   std::string name;                  ///< e.g. "htdemucs"
   int sample_rate = 0;               ///< Hz
   std::size_t channels = 0;          ///< audio channels of the mix and of every stem
   std::size_t segment_frames = 0;    ///< frames the model hears at a time
-  std::vector<std::string> sources;  ///< stem names, in output order
+  std::vector<std::string> sources;  ///< what the model separates, e.g. "drums", in the order of its output
   std::string precision;             ///< of the weights: "fp32", "fp16" or "int8"
   bool trained = false;              ///< false: seeded weights for tests, the output is no separation
   std::string weights_sha256;        ///< 64 hexadecimal digits
-  std::string demucs_version;        ///< the demucs release the file was exported from
+  std::string demucs_version;        ///< the demucs release that the file was exported with
   std::string description;           ///< what a person should know of the model; empty: nothing special
-  std::vector<std::string> members;  ///< files of a bag of models, else empty
+  std::vector<std::string> members;  ///< files of a bag of models; empty for a single model
 };
 
 /// One flag for each of `ModelInfo::sources`; empty: all of them.
 using SourceMask = std::vector<bool>;
 
-/// Who goes first where several wait for a model: a playing deck before the analysis of a library.
+/// Who goes first when several callers wait for a model: a playing deck before the analysis of a library.
 enum class Priority { background = -1, normal = 0, foreground = 1 };
 
+/// For one call of `Model::run`.
 struct RunOptions {
-  CancelToken cancel;
-  SourceMask wanted;
-  Priority priority = Priority::normal;
+  CancelToken cancel;                    ///< stops the call from another thread
+  SourceMask wanted;                     ///< the sources that are needed; a bag computes only these
+  Priority priority = Priority::normal;  ///< among the callers that wait for the model
 };
 
 struct ModelOptions {
-  /// What computes: "cpu", ONNX Runtime's own; or, where the ONNX Runtime library has it, "cuda", "tensorrt",
-  /// "directml", "coreml", "webgpu", "xnnpack", "openvino" or "openvino-bf16" (docs/embedding.md#providers). Another
-  /// provider than asked for never computes, but for "auto": that is the first of cuda, directml and coreml that works
-  /// here, else cpu. Every one but cpu has to give a known answer first.
+  /// What computes. "cpu" is ONNX Runtime's own code for processors. Where the ONNX Runtime library has them, there are
+  /// also "cuda", "tensorrt", "directml", "coreml", "webgpu", "xnnpack", "openvino" and "openvino-bf16"
+  /// (docs/embedding.md#providers). The library never switches providers on its own: if the one you ask for does not
+  /// work, loading fails and says why. "auto" is the exception: it tries cuda, directml and coreml in this order and
+  /// takes the first that works, otherwise cpu. Before a provider other than cpu is used, it has to reproduce a known
+  /// answer that is stored in the model file.
   std::string provider = "cpu";
   /// Passed on to the provider as ONNX Runtime documents them, e.g. {{"device_id", "1"}} for cuda.
   std::map<std::string, std::string> provider_options;
-  /// Threads used inside one inference, at most 1024; 0: one per physical core.
+  /// Threads of one inference, at most 1024; 0: one per physical core.
   unsigned threads = 0;
-  /// Inferences that run at a time, 1 to 64; other callers wait for their turn. With `threads` this is the thread
-  /// budget of everybody who shares the model; each inference also uses the memory of one.
+  /// Inferences that run at a time, 1 to 64; further callers wait for their turn. `threads` times this number is the
+  /// thread budget of all who share the model. Each inference needs the memory of one.
   unsigned max_concurrent_runs = 1;
-  /// Lets the threads that ONNX Runtime starts compute only what other threads leave. A caller of `run` computes, too,
-  /// at its own priority.
+  /// Lets the threads that ONNX Runtime starts use only the time that other threads leave. The thread that calls `run`
+  /// computes too, at its own priority.
   bool low_priority = false;
-  /// The ONNX Runtime shared library to load (1.21 or later). Empty: the environment variable
-  /// DEMUCS_ORT_ONNXRUNTIME, then the path set at build time, then the system's loader. The variable wins over this
-  /// field too. A process uses one library: the first load decides. Ignored by builds that link ONNX Runtime.
+  /// The ONNX Runtime shared library to load (1.21 or later). The library looks in this order: the environment variable
+  /// DEMUCS_ORT_ONNXRUNTIME, this field, the path set at build time, the system's loader. A process uses one library:
+  /// the first load decides. Builds that link ONNX Runtime ignore this field.
   std::filesystem::path onnxruntime_library;
 };
 
-/// One loaded model, or a bag of models that separates as one: immutable, safe to share between threads, decks and
-/// `Separator`s.
+/// One loaded model, or a bag of models that separates as one. It does not change after loading: share it between
+/// threads, decks, streams and `Separator`s.
 class DEMUCS_ORT_EXPORT Model {
  public:
-  /// Loads and validates an .onnx or .ort file, or the .json file of a bag, whose members lie beside it and are loaded
-  /// when a source first needs them. Blocks (about half a second for htdemucs).
-  /// Throws `Error`: bad_model, invalid_argument (provider, threads), runtime_missing.
+  /// Loads and checks an .onnx or .ort file, or the .json file of a bag. The members of a bag lie beside it; each is
+  /// loaded when a source first needs it. Blocks, about half a second for htdemucs.
+  /// Throws `Error`: bad_model, invalid_argument (an option), runtime_missing, runtime_failed (the provider).
+  /// Thread: any.
   static std::shared_ptr<const Model> load(const std::filesystem::path& file, const ModelOptions& options = {});
 
-  /// The same from memory. The bytes are copied as far as they are needed; they may be freed after the call.
+  /// The same from `size` bytes in memory. They may be freed after the call.
+  /// Thread: any.
   static std::shared_ptr<const Model> load(const void* data, std::size_t size, const ModelOptions& options = {});
 
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
   ~Model();
 
-  /// The providers of the ONNX Runtime library, by the names that `ModelOptions::provider` takes. Throws `Error`
-  /// runtime_missing.
+  /// The providers of the ONNX Runtime library, by the names that `ModelOptions::provider` takes. Of `options` only
+  /// `onnxruntime_library` is used. Throws `Error` runtime_missing.
+  /// Thread: any.
   static std::vector<std::string> available_providers(const ModelOptions& options = {});
 
+  /// What the file says of itself.
+  /// Thread: any; real-time safe.
   const ModelInfo& info() const noexcept;
-  /// The provider that computes. Of a bag not yet loaded: the one asked for.
+  /// The provider that computes. If a bag has not loaded a member yet, this is the provider you asked for.
+  /// Thread: any.
   std::string provider() const;
-  /// For "auto": what was tried before it and why it does not compute, a sentence each.
+  /// With "auto": the providers that were tried before the one that computes and why each was rejected, one sentence
+  /// each. Empty otherwise.
+  /// Thread: any.
   std::vector<std::string> rejected_providers() const;
-  /// `ModelOptions::max_concurrent_runs`: how many inferences run at a time.
+  /// `ModelOptions::max_concurrent_runs`.
+  /// Thread: any; real-time safe.
   unsigned max_concurrent_runs() const noexcept;
-  /// Version of the ONNX Runtime library in use, e.g. "1.31.1".
+  /// The version of the ONNX Runtime library in use, e.g. "1.31.1".
+  /// Thread: any; real-time safe.
   const std::string& runtime_version() const noexcept;
 
-  /// Loads the members of a bag that the wanted sources need; else the first `run` does. Nothing to do for a model of
-  /// one file. Thread-safe; blocks. Throws `Error`: bad_model, invalid_argument (mask, provider), runtime_missing.
+  /// Loads the members of a bag that the wanted sources need, which otherwise the first `run` does. A single model has
+  /// nothing left to load. Blocks. Throws `Error`: bad_model, invalid_argument (mask), runtime_missing, runtime_failed.
+  /// Thread: any.
   void prepare(const SourceMask& wanted = {}) const;
 
-  /// One raw inference, without normalisation or overlap-add; most callers want `Separator`.
-  /// `mix` is [batch][channels][segment_frames], `stems` [batch][sources][channels][segment_frames], both contiguous.
-  /// Of a bag only those members run that the wanted sources need; sources that are not wanted are then undefined.
-  /// Thread-safe: at most `ModelOptions::max_concurrent_runs` callers compute at a time, the others wait in the order
-  /// of their priority and, among equals, of their coming. Blocks; throws `Error`: invalid_argument (batch 0, mask),
-  /// runtime_failed, cancelled.
+  /// One inference, without normalisation and overlap-add; most callers want `Separator`.
+  /// `mix` is [batch][channels][segment_frames] and `stems` [batch][sources][channels][segment_frames], both contiguous
+  /// float32. A bag runs only the members that the wanted sources need; the other sources are then undefined.
+  /// At most `max_concurrent_runs` callers compute at a time. The others sleep until it is their turn: foreground
+  /// callers go first, callers of the same priority in the order in which they came. Blocks.
+  /// Throws `Error`: invalid_argument (batch 0, mask), runtime_failed, cancelled.
+  /// Thread: any.
   void run(const float* mix, std::size_t batch, float* stems, const RunOptions& options = {}) const;
 
  private:

@@ -9,7 +9,7 @@ using namespace demucs_ort;
 using namespace demucs_ort::c_api;
 
 struct demucs_ort_deck_pool {
-  DeckPool workers;
+  DeckPool pool;
 };
 
 struct demucs_ort_deck {
@@ -19,14 +19,14 @@ struct demucs_ort_deck {
 namespace {
 
 // The sizes of the structs in the first release. Fields added later lie behind these.
-constexpr std::size_t first_workers_options = sizeof(demucs_ort_deck_pool_options);
+constexpr std::size_t first_pool_options = sizeof(demucs_ort_deck_pool_options);
 constexpr std::size_t first_options = sizeof(demucs_ort_deck_options);
 constexpr std::size_t first_state = sizeof(demucs_ort_deck_state);
 
-DeckPoolOptions convert_workers(const demucs_ort_deck_pool_options* given) {
+DeckPoolOptions convert_pool(const demucs_ort_deck_pool_options* given) {
   DeckPoolOptions options;
   if (given == nullptr) return options;
-  const auto known = known_options(given, first_workers_options);
+  const auto known = known_options(given, first_pool_options);
   if (known.provisional != nullptr) options.provisional = known.provisional->model;
   options.workers = known.workers;
   options.warm = known.warm != 0;
@@ -75,28 +75,28 @@ demucs_ort_status demucs_ort_deck_pool_options_init(demucs_ort_deck_pool_options
     known.warm = defaults.warm ? 1 : 0;
     known.preempt = defaults.preempt ? 1 : 0;
     known.low_priority = defaults.low_priority ? 1 : 0;
-    fill(options, known, struct_size, first_workers_options);
+    fill(options, known, struct_size, first_pool_options);
   });
 }
 
 demucs_ort_status demucs_ort_deck_pool_create(const demucs_ort_model* model,
                                               const demucs_ort_deck_pool_options* options,
-                                              demucs_ort_deck_pool** workers) {
+                                              demucs_ort_deck_pool** pool) {
   return status_of([&] {
     require(model, "model");
-    require(workers, "workers");
-    *workers = new demucs_ort_deck_pool{DeckPool(model->model, convert_workers(options))};
+    require(pool, "pool");
+    *pool = new demucs_ort_deck_pool{DeckPool(model->model, convert_pool(options))};
   });
 }
 
-void demucs_ort_deck_pool_free(demucs_ort_deck_pool* workers) { delete workers; }
+void demucs_ort_deck_pool_free(demucs_ort_deck_pool* pool) { delete pool; }
 
-int32_t demucs_ort_deck_pool_warm(const demucs_ort_deck_pool* workers) {
-  return workers != nullptr && workers->workers.warm() ? 1 : 0;
+int32_t demucs_ort_deck_pool_warm(const demucs_ort_deck_pool* pool) {
+  return pool != nullptr && pool->pool.warm() ? 1 : 0;
 }
 
-uint64_t demucs_ort_deck_pool_preempted(const demucs_ort_deck_pool* workers) {
-  return workers == nullptr ? 0 : workers->workers.preempted();
+uint64_t demucs_ort_deck_pool_preempted(const demucs_ort_deck_pool* pool) {
+  return pool == nullptr ? 0 : pool->pool.preempted();
 }
 
 demucs_ort_status demucs_ort_deck_options_init(demucs_ort_deck_options* options, size_t struct_size) {
@@ -110,11 +110,11 @@ demucs_ort_status demucs_ort_deck_options_init(demucs_ort_deck_options* options,
   });
 }
 
-demucs_ort_status demucs_ort_deck_create(demucs_ort_deck_pool* workers, demucs_ort_read_callback read, void* user_data,
+demucs_ort_status demucs_ort_deck_create(demucs_ort_deck_pool* pool, demucs_ort_read_callback read, void* user_data,
                                          size_t frames, const demucs_ort_deck_options* options,
                                          demucs_ort_deck** deck) {
   return status_of([&] {
-    require(workers, "workers");
+    require(pool, "pool");
     require(deck, "deck");
     if (read == nullptr) throw Error(Status::invalid_argument, "the read callback is needed");
     const auto on_read = [read, user_data](std::size_t first, std::size_t wanted, float* const* channels) {
@@ -124,7 +124,7 @@ demucs_ort_status demucs_ort_deck_create(demucs_ort_deck_pool* workers, demucs_o
       }
       return delivered;
     };
-    *deck = new demucs_ort_deck{Deck(workers->workers, on_read, frames, convert_deck(options))};
+    *deck = new demucs_ort_deck{Deck(pool->pool, on_read, frames, convert_deck(options))};
   });
 }
 
