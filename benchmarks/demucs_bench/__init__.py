@@ -16,7 +16,7 @@ EVERYWHERE = ("pytorch", "cpp", "python")
 
 DECK_VARIANTS = {
     "all": "all of it",
-    "no-short-window": "no short window",
+    "no-provisional": "no provisional model",
     "cold": "not warmed up",
     "no-preemption": "nothing is interrupted",
     "plain": "none of these",

@@ -57,8 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--thread-counts", type=_numbers, default="1,2", help="with the shortest track (default %(default)s)")
     add = decks.add_argument
     add("--variants", default=",".join(DECK_VARIANTS), help="what to measure, some of %(default)s (default: all)")
-    add("--segment", type=Fraction, default=Fraction("2.6"), help="seconds of the short window (default 2.6)")
-    add("--short", action="append", metavar="FILE.onnx", help="a short window that is already exported, "
+    add(
+        "--segment",
+        type=Fraction,
+        default=Fraction("2.6"),
+        help="seconds that the provisional model hears (default 2.6)",
+    )
+    add("--provisional", action="append", metavar="FILE.onnx", help="a provisional model that is already exported, "
         "one for each --model (default: exported from its weights)")  # fmt: skip
     add("--seconds", type=float, default=40.0, help="length of the set (default 40)")
     add("--rounds", type=int, default=3, help="first loads of a fresh process (default 3)")
@@ -110,8 +115,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     numbers += [getattr(options, name, 1) for name in ("rounds", "segments", "seconds")]
     if not set(backends) <= set(known) or len(set(backends)) != len(backends):
         parser.error(f"--{option} takes distinct names out of {', '.join(known)}")
-    if getattr(options, "short", None) and len(options.short) != len(options.model or [""]):
-        parser.error("give one --short for each --model")
+    if getattr(options, "provisional", None) and len(options.provisional) != len(options.model or [""]):
+        parser.error("give one --provisional for each --model")
     if options.command == "live" and not 0 < options.load <= 1:
         parser.error("--load must be more than 0 and at most 1")
     if options.command == "live" and options.seconds <= max(options.windows):
@@ -208,11 +213,11 @@ def _scaling(options: argparse.Namespace, models: "Sequence[ModelChoice]", resul
 def _decks(options: argparse.Namespace, models: "Sequence[ModelChoice]", results: "Results") -> int:
     from . import decks, report
 
-    if options.short:
-        shorts = [Path(file) for file in options.short]
+    if options.provisional:
+        provisionals = [Path(file) for file in options.provisional]
     else:
-        shorts = [decks.short_window(model, options.segment, options.cache) for model in models]
-    pairs = list(zip(models, shorts, strict=True))
+        provisionals = [decks.with_segment(model, options.segment, options.cache) for model in models]
+    pairs = list(zip(models, provisionals, strict=True))
     decks.measure(results, pairs, threads=options.threads, rounds=options.rounds, seconds=options.seconds,
                   seed=options.seed)  # fmt: skip
     summaries = {name: decks.summarise(rows) for name, rows in results.rows.items() if rows}

@@ -41,17 +41,19 @@ def measure(
 ) -> None:
     """By variant: the first load of a fresh process, `rounds` times, in turns; then one set."""
     tasks = [f"first load {round_}" for round_ in range(rounds)] + ["set"]
-    jobs = [(model, short, task, name) for model, short in models for task in tasks for name in results.rows]
-    for model, short, task, name in tqdm(jobs, unit="run", disable=None):
+    jobs = [
+        (model, provisional, task, name) for model, provisional in models for task in tasks for name in results.rows
+    ]
+    for model, provisional, task, name in tqdm(jobs, unit="run", disable=None):
         label = {"model": model.name, "track": task}
         if results.has(name, **label):
             continue
-        figures = isolated.run(_MODULE, task.split()[0], name, model.file, short, threads, seconds, seed)
+        figures = isolated.run(_MODULE, task.split()[0], name, model.file, provisional, threads, seconds, seed)
         results.add(name, {**label, **figures}, summarise)
 
 
-def short_window(model: ModelChoice, seconds: Fraction, cache: Path) -> Path:
-    """The same weights with a window of so many seconds, exported below `cache` on first use."""
+def with_segment(model: ModelChoice, seconds: Fraction, cache: Path) -> Path:
+    """The same weights with a segment of so many seconds, exported below `cache` on first use."""
     import demucs_export
     from demucs.htdemucs import HTDemucs
 
@@ -285,10 +287,10 @@ def _ask_for_real_time() -> bool:
     return True
 
 
-def _open(variant: str, file: str, short: str, threads: int) -> demucs_native.DeckPool:
+def _open(variant: str, file: str, provisional_file: str, threads: int) -> demucs_native.DeckPool:
     provisional = None
-    if variant not in ("no-short-window", "plain"):
-        provisional = demucs_native.Model(short, threads=threads)
+    if variant not in ("no-provisional", "plain"):
+        provisional = demucs_native.Model(provisional_file, threads=threads)
     warm = variant not in ("cold", "plain")
     model = demucs_native.Model(file, threads=threads)
     preempt = variant not in ("no-preemption", "plain")
@@ -347,10 +349,10 @@ def _play_set(workers: demucs_native.DeckPool, seconds: float, seed: int) -> dic
 
 
 def _measured(
-    task: str, variant: str, file: str, short: str, threads: str, seconds: str, seed: str
+    task: str, variant: str, file: str, provisional_file: str, threads: str, seconds: str, seed: str
 ) -> Mapping[str, Any]:
     """One measurement in this process."""
-    workers = _open(variant, file, short, int(threads))
+    workers = _open(variant, file, provisional_file, int(threads))
     if task == "set":
         return _play_set(workers, float(seconds), int(seed))
     return _first_load(workers)

@@ -13,7 +13,7 @@ import numpy as np
 from demucs_native import Model, Stream
 from tqdm import tqdm
 
-from .decks import short_window
+from .decks import with_segment
 from .models import ModelChoice
 from .results import Results, Row
 from .scores import Audio, si_sdr, snr
@@ -50,7 +50,7 @@ def points(windows: Iterable[Fraction], lookaheads: Iterable[float], hops: Itera
 def window_file(model: ModelChoice, window: Fraction, cache: Path) -> Path:
     """The model with that window: itself if it has it, else the same weights exported anew on first use."""
     itself = Model(model.file)
-    return model.file if round(window * itself.sample_rate) == itself.segment_frames else short_window(
+    return model.file if round(window * itself.sample_rate) == itself.segment_frames else with_segment(
         model, window, cache
     )  # fmt: skip
 

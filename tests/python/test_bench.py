@@ -297,7 +297,7 @@ def test_wrong_command_lines_say_why(
 
 def test_a_set_of_decks_is_played_in_real_time(gains_model: Path, tmp_path: Path) -> None:
     """With a model so fast that there are always stems, but for the very first moments."""
-    models = ["--model", gains_model.with_name("ramp.onnx"), "--short", gains_model.with_name("short.onnx")]
+    models = ["--model", gains_model.with_name("ramp.onnx"), "--provisional", gains_model.with_name("short.onnx")]
     settings = ["--variants", "all,plain", "--rounds", 1, "--seconds", 8, "--seed", 3]
     assert bench("decks", *models, *settings, "--results", tmp_path) == 0
     (folder,) = tmp_path.iterdir()
@@ -321,7 +321,7 @@ def test_a_set_of_decks_is_played_in_real_time(gains_model: Path, tmp_path: Path
 
 def test_decks_refuse_what_cannot_be_measured(gains_model: Path, tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
-        bench("decks", "--short", "a.onnx", "--short", "b.onnx", "--results", tmp_path)
+        bench("decks", "--provisional", "a.onnx", "--provisional", "b.onnx", "--results", tmp_path)
     with pytest.raises(SystemExit):
         bench("decks", "--variants", "python", "--results", tmp_path)
     assert bench("decks", "--model", gains_model, "--results", tmp_path, "--cache", tmp_path) == 1  # weights unknown
