@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "separation/segment_spacing.hpp"
+
 using namespace demucs_ort;
 
 namespace {

@@ -48,7 +48,7 @@ DeckEngine::DeckEngine(std::mutex& lock, const ModelInfo& info, const ModelInfo*
       read_(std::move(read)),
       frames_(checked_frames(frames)),
       block_frames_(choose_block_frames(info, window_frames_)),
-      plan_(frames_, info.segment_frames, mixing_.stride(), mixing_.leads()),
+      plan_(frames_, info.segment_frames, SegmentSpacing(info, options.separator)),
       position_(frames_, block_frames_),
       route_((frames_ + block_frames_ - 1) / block_frames_, info.segment_frames / block_frames_),
       cache_(mixing_.outputs().size() * info.channels, frames_, block_frames_, options.crossfade_frames),

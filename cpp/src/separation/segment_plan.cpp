@@ -1,8 +1,6 @@
 #include "separation/segment_plan.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <random>
 
 namespace demucs_ort {
 namespace {
@@ -19,6 +17,9 @@ std::vector<double> make_triangle(std::size_t frames) {
 }
 
 }  // namespace
+
+SegmentPlan::SegmentPlan(std::size_t track_frames, std::size_t segment_frames, const SegmentSpacing& spacing)
+    : SegmentPlan(track_frames, segment_frames, spacing.stride, spacing.leads) {}
 
 SegmentPlan::SegmentPlan(std::size_t track_frames, std::size_t segment_frames, std::size_t stride,
                          const std::vector<std::size_t>& leads)
@@ -50,23 +51,6 @@ void SegmentPlan::blend_weights(const Segment& segment, std::size_t first, std::
     for (std::size_t k = segment.index; k < last && at >= stride_; ++k) sum += triangle_[at -= stride_];
     weights[i - first] = static_cast<float>(triangle_[i] / (sum * passes));
   }
-}
-
-std::size_t stride_for(std::size_t segment_frames, double overlap) {
-  return static_cast<std::size_t>((1 - overlap) * static_cast<double>(segment_frames));
-}
-
-std::size_t max_shift(int sample_rate) { return static_cast<std::size_t>(sample_rate) / 2; }
-
-std::vector<std::size_t> draw_shift_offsets(std::uint32_t seed, std::size_t count, std::size_t max_offset) {
-  std::mt19937 generator(seed);
-  const std::uint32_t mask = static_cast<std::uint32_t>(std::bit_ceil(max_offset + 1) - 1);
-  std::vector<std::size_t> offsets;
-  while (offsets.size() < count) {
-    const std::size_t draw = generator() & mask;
-    if (draw <= max_offset) offsets.push_back(draw);
-  }
-  return offsets;
 }
 
 }  // namespace demucs_ort

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <vector>
+
+#include "separation/segment_spacing.hpp"
 
 namespace demucs_ort {
 
@@ -20,6 +21,7 @@ struct Segment {
 /// `lead` frames before the track, which is what demucs' `shifts` does with offset = max_shift - lead.
 class SegmentPlan {
  public:
+  SegmentPlan(std::size_t track_frames, std::size_t segment_frames, const SegmentSpacing& spacing);
   /// `leads`: one pass each. Needs track_frames >= 1, 1 <= stride <= segment_frames, at least one lead.
   SegmentPlan(std::size_t track_frames, std::size_t segment_frames, std::size_t stride,
               const std::vector<std::size_t>& leads);
@@ -39,14 +41,5 @@ class SegmentPlan {
   std::vector<std::size_t> pass_sizes_;
   std::vector<Segment> segments_;
 };
-
-/// demucs' `int((1 - overlap) * segment_length)`.
-std::size_t stride_for(std::size_t segment_frames, double overlap);
-
-/// The largest shift demucs draws: half a second.
-std::size_t max_shift(int sample_rate);
-
-/// `numpy.random.RandomState(seed).randint(0, max_offset + 1, count)`.
-std::vector<std::size_t> draw_shift_offsets(std::uint32_t seed, std::size_t count, std::size_t max_offset);
 
 }  // namespace demucs_ort

@@ -7,6 +7,7 @@ namespace demucs_ort {
 Separation::Separation(const ModelInfo& info, const SeparatorOptions& options)
     : info_(info),
       mixing_(info, options),
+      spacing_(info, options),
       window_(info.channels, info.segment_frames),
       sums_(mixing_.outputs().size() * info.channels, info.segment_frames),
       inference_(info.sources.size() * info.channels * info.segment_frames),
@@ -24,7 +25,7 @@ std::size_t Separation::run(const Infer& infer, const Read& read, const Write& w
     throw_if_cancelled(cancel);
     return read(first, frames, channels);
   });
-  const SegmentPlan plan(level.frames(), info_.segment_frames, mixing_.stride(), mixing_.leads());
+  const SegmentPlan plan(level.frames(), info_.segment_frames, spacing_);
   const auto& segments = plan.segments();
   report(Stage::separating, 0);
 

@@ -9,6 +9,7 @@
 #include "separation/mix_window.hpp"
 #include "separation/overlap_add.hpp"
 #include "separation/segment_plan.hpp"
+#include "separation/segment_spacing.hpp"
 #include "separation/stem_mixing.hpp"
 
 namespace demucs_ort {
@@ -34,6 +35,7 @@ class Separation {
 
   ModelInfo info_;
   StemMixing mixing_;
+  SegmentSpacing spacing_;
   MixWindow window_;
   OverlapAdd sums_;  // [output x channel]
   std::vector<float> inference_;

@@ -6,12 +6,9 @@
 #include <utility>
 
 #include "demucs_ort/error.hpp"
-#include "separation/segment_plan.hpp"
 
 namespace demucs_ort {
 namespace {
-
-constexpr unsigned max_shifts = 1000;  // far beyond use; keeps a mistyped number from filling the memory
 
 [[noreturn]] void bad_option(const std::string& message) { throw Error(Status::invalid_argument, message); }
 
@@ -72,40 +69,10 @@ Outputs choose_outputs(const ModelInfo& info, const SeparatorOptions& options) {
   return outputs;
 }
 
-/// The frames before the track at which each pass starts; demucs' offset counts from half a second before it.
-std::vector<std::size_t> choose_leads(const ModelInfo& info, const SeparatorOptions& options) {
-  const std::size_t limit = max_shift(info.sample_rate);
-  std::vector<std::size_t> offsets = options.shift_offsets;
-  if (offsets.empty()) {
-    if (options.shifts == 0) return {0};
-    if (options.shifts > max_shifts) bad_option("at most " + std::to_string(max_shifts) + " shifts are supported");
-    offsets = draw_shift_offsets(options.seed, options.shifts, limit);
-  } else if (options.shifts != 0 && options.shifts != offsets.size()) {
-    bad_option("shifts and the number of shift_offsets differ; give one of them");
-  }
-  for (std::size_t& offset : offsets) {
-    if (offset > limit) {
-      bad_option("a shift offset of " + std::to_string(offset) + " frames is out of range; the largest is " +
-                 std::to_string(limit));
-    }
-    offset = limit - offset;
-  }
-  return offsets;
-}
-
-std::size_t choose_stride(const ModelInfo& info, double overlap) {
-  if (!(overlap >= 0 && overlap < 1)) bad_option("overlap must be at least 0 and less than 1");
-  const std::size_t stride = stride_for(info.segment_frames, overlap);
-  if (stride == 0) bad_option("overlap is so close to 1 that segments would not advance; choose less");
-  return stride;
-}
-
 }  // namespace
 
 StemMixing::StemMixing(const ModelInfo& info, const SeparatorOptions& options)
-    : outputs_(choose_outputs(info, options)),
-      leads_(choose_leads(info, options)),
-      stride_(choose_stride(info, options.overlap)) {
+    : outputs_(choose_outputs(info, options)) {
   for (const auto& output : outputs_) names_.push_back(output.name);
 }
 

@@ -10,8 +10,8 @@
 
 namespace demucs_ort {
 
-/// What SeparatorOptions ask of a model: the stems to deliver and how to cut the track. Whoever separates puts stems
-/// together here, so that all results are the same to the bit.
+/// How the stems that SeparatorOptions ask for are made of a model's sources and of the mix. Whoever separates puts
+/// stems together here, so that all results are the same to the bit.
 class StemMixing {
  public:
   /// One delivered stem: a gain for each of the model's sources, and for the mix.
@@ -26,10 +26,6 @@ class StemMixing {
 
   const std::vector<Output>& outputs() const noexcept { return outputs_; }
   const std::vector<std::string>& names() const noexcept { return names_; }
-  /// The frames before the track at which each pass starts.
-  const std::vector<std::size_t>& leads() const noexcept { return leads_; }
-  /// Frames from one segment to the next.
-  std::size_t stride() const noexcept { return stride_; }
   /// The sources that any of the outputs is made of.
   SourceMask sources() const;
   /// Whether any output takes something of the mix itself.
@@ -48,8 +44,6 @@ class StemMixing {
  private:
   std::vector<Output> outputs_;
   std::vector<std::string> names_;
-  std::vector<std::size_t> leads_;
-  std::size_t stride_;
 };
 
 }  // namespace demucs_ort
