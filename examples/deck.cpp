@@ -73,9 +73,9 @@ int main(int argc, char** argv) {
     demucs_ort::DeckPoolOptions options;
     if (argc == 3) options.provisional = demucs_ort::Model::load(argv[2]);
     // Once in a program: as soon as it starts, so that the models are warm when a track is loaded.
-    const demucs_ort::DeckPool workers(demucs_ort::Model::load(argv[1]), options);
+    const demucs_ort::DeckPool pool(demucs_ort::Model::load(argv[1]), options);
 
-    demucs_ort::Deck deck(workers, read_track, frames);  // once for each loaded track
+    demucs_ort::Deck deck(pool, read_track, frames);  // once for each loaded track
     AudioThread audio(deck);
     play(audio, 2, "after loading:");
     audio.playhead = frames / 2;

@@ -19,21 +19,21 @@ class TrackArgument : public py::object {
 class PyDeckPool : public Closable {
  public:
   PyDeckPool(const std::shared_ptr<Model>& model, const DeckPoolOptions& options)
-      : workers_(std::in_place, model, options) {}
+      : pool_(std::in_place, model, options) {}
   ~PyDeckPool() { close(); }
 
   void close() override {
     const py::gil_scoped_release release;
-    workers_.reset();
+    pool_.reset();
   }
 
   const DeckPool& get() const {
-    if (!workers_) throw py::value_error("the workers have been closed");
-    return *workers_;
+    if (!pool_) throw py::value_error("the pool has been closed");
+    return *pool_;
   }
 
  private:
-  std::optional<DeckPool> workers_;
+  std::optional<DeckPool> pool_;
 };
 
 /// Reads the track through a Python function, on a worker's thread.
@@ -97,9 +97,9 @@ const char* stage_name(DeckStage stage) {
 /// A Deck and the track it reads.
 class PyDeck : public Closable {
  public:
-  PyDeck(const PyDeckPool& workers, const TrackArgument& track, std::optional<std::size_t> frames,
+  PyDeck(const PyDeckPool& pool, const TrackArgument& track, std::optional<std::size_t> frames,
          const DeckOptions& options)
-      : info_(workers.get().model().info()) {
+      : info_(pool.get().model().info()) {
     Read read;
     if (PyCallable_Check(track.ptr()) != 0) {
       if (!frames) throw py::value_error("a track that is read by a function needs its length, frames");
@@ -113,9 +113,9 @@ class PyDeck : public Closable {
         return count;
       };
     }
-    const DeckPool& pool = workers.get();
+    const DeckPool& shared = pool.get();
     const py::gil_scoped_release release;
-    deck_ = std::make_shared<Deck>(pool, std::move(read), *frames, options);
+    deck_ = std::make_shared<Deck>(shared, std::move(read), *frames, options);
   }
   ~PyDeck() { close(); }
 
@@ -199,10 +199,10 @@ void register_pool(py::module_& module) {
            py::arg("model"), py::kw_only(), py::arg("workers") = 1, py::arg("provisional") = py::none(),
            py::arg("warm") = true, py::arg("preempt") = true, py::arg("low_priority") = false,
            R"(workers: threads, at most the `max_concurrent_runs` that the models were loaded with.
-provisional: the same weights with a shorter window (demucs-export --segment), for stems sooner.
+provisional: the same weights with a shorter segment (demucs-export --segment), for stems sooner.
 warm: run both models once on silence when there is nothing else to do.
 preempt: interrupt a run that can wait for a deck that would run dry before its end.
-low_priority: the workers compute only what other threads leave.
+low_priority: the workers use only the time that other threads leave.
 
 Raises ValueError for models or numbers that do not fit.)")
       .def_property_readonly(
@@ -238,7 +238,7 @@ void register_deck_class(py::module_& module) {
   py::classh<PyDeck>(module, "Deck",
                      "A deck: the stems of a loaded track, separated around the playhead first and then everywhere.")
       .def(
-          py::init([](const PyDeckPool& workers, const TrackArgument& track, std::optional<std::size_t> frames,
+          py::init([](const PyDeckPool& pool, const TrackArgument& track, std::optional<std::size_t> frames,
                       double overlap, unsigned shifts, std::uint32_t seed,
                       const std::vector<std::size_t>& shift_offsets,
                       const std::optional<std::vector<std::string>>& stems, const std::optional<std::string>& two_stems,
@@ -252,14 +252,13 @@ void register_deck_class(py::module_& module) {
             options.storage = storage_named(storage);
             options.spill_folder = spill_folder.value_or(std::filesystem::path());
             options.crossfade_frames = crossfade_frames;
-            return std::make_unique<PyDeck>(workers, track, frames, options);
+            return std::make_unique<PyDeck>(pool, track, frames, options);
           }),
-          py::arg("workers"), py::arg("track"), py::kw_only(), py::arg("frames") = py::none(),
-          py::arg("overlap") = 0.25, py::arg("shifts") = 0, py::arg("seed") = 0,
-          py::arg("shift_offsets") = std::vector<std::size_t>{}, py::arg("stems") = py::none(),
-          py::arg("two_stems") = py::none(), py::arg("other_method") = "add", py::arg("residual_to") = py::none(),
-          py::arg("cache_mb") = 512, py::arg("storage") = "exact", py::arg("spill_folder") = py::none(),
-          py::arg("crossfade_frames") = 882,
+          py::arg("pool"), py::arg("track"), py::kw_only(), py::arg("frames") = py::none(), py::arg("overlap") = 0.25,
+          py::arg("shifts") = 0, py::arg("seed") = 0, py::arg("shift_offsets") = std::vector<std::size_t>{},
+          py::arg("stems") = py::none(), py::arg("two_stems") = py::none(), py::arg("other_method") = "add",
+          py::arg("residual_to") = py::none(), py::arg("cache_mb") = 512, py::arg("storage") = "exact",
+          py::arg("spill_folder") = py::none(), py::arg("crossfade_frames") = 882,
           R"(track: float32 array (channels, frames) at the model's sample rate, which must not change; or a function that
     is given (first, frames) in any order and returns those frames, with the track's length in `frames`.
 overlap, shifts, seed, shift_offsets, stems, two_stems, other_method, residual_to: as of Model.separate.

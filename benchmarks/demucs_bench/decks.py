@@ -171,8 +171,8 @@ class Played:
 class Set:
     """Two threads: this one plays, another one loads tracks and looks at the margins."""
 
-    def __init__(self, workers: demucs_native.DeckPool, seconds: float, seed: int) -> None:
-        self.workers, self.seconds = workers, seconds
+    def __init__(self, pool: demucs_native.DeckPool, seconds: float, seed: int) -> None:
+        self.pool, self.seconds = pool, seconds
         events = schedule(seconds, seed)
         self.touches = [event for event in events if event.kind != "load"]
         self.loads = [event for event in events if event.kind == "load"]
@@ -206,7 +206,7 @@ class Set:
                 slot, begin = self.slots[load.deck], time.monotonic()
                 if slot.deck is not None:
                     retired.append((slot, slot.deck))
-                slot.loaded = (demucs_native.Deck(self.workers, self.track, storage="compact"), begin)
+                slot.loaded = (demucs_native.Deck(self.pool, self.track, storage="compact"), begin)
                 load = next(loads, None)
             for slot, deck in retired:
                 if slot.deck is not deck:
@@ -294,10 +294,10 @@ def _open(variant: str, file: str, provisional_file: str, threads: int) -> demuc
     warm = variant not in ("cold", "plain")
     model = demucs_native.Model(file, threads=threads)
     preempt = variant not in ("no-preemption", "plain")
-    workers = demucs_native.DeckPool(model, provisional=provisional, warm=warm, preempt=preempt)
+    pool = demucs_native.DeckPool(model, provisional=provisional, warm=warm, preempt=preempt)
     for _ in _until(60):
-        if workers.warm:
-            return workers
+        if pool.warm:
+            return pool
     raise TimeoutError("the models were not warm after a minute")
 
 
@@ -309,19 +309,19 @@ def _until(seconds: float) -> Iterator[None]:
         time.sleep(0.001)
 
 
-def _first_load(workers: demucs_native.DeckPool) -> dict[str, Any]:
+def _first_load(pool: demucs_native.DeckPool) -> dict[str, Any]:
     track = music(TRACK_SECONDS)
     begin = time.monotonic()
-    with demucs_native.Deck(workers, track, storage="compact") as deck:
+    with demucs_native.Deck(pool, track, storage="compact") as deck:
         for _ in _until(60):
             if deck.read(0, BLOCK)[1] != "none":
                 return {"first_stem_seconds": time.monotonic() - begin}
     raise TimeoutError("there were no stems after a minute")
 
 
-def _play_set(workers: demucs_native.DeckPool, seconds: float, seed: int) -> dict[str, Any]:
+def _play_set(pool: demucs_native.DeckPool, seconds: float, seed: int) -> dict[str, Any]:
     sys.setswitchinterval(0.0005)  # the other thread must not hold up the one that plays
-    performance = Set(workers, seconds, seed)
+    performance = Set(pool, seconds, seed)
     before, begin = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
     performance.run()
     after, wall = resource.getrusage(resource.RUSAGE_SELF), time.monotonic() - begin
@@ -342,7 +342,7 @@ def _play_set(workers: demucs_native.DeckPool, seconds: float, seed: int) -> dic
         "margin_p5_seconds": float(np.percentile(margins, 5)),
         "margins": [[round(value, 2) for value in look] for look in performance.margins],
         "cores_used": (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / wall,
-        "preempted": workers.preempted,
+        "preempted": pool.preempted,
         "real_time_priority": performance.real_time,
         "seconds": seconds,
     }
@@ -352,10 +352,10 @@ def _measured(
     task: str, variant: str, file: str, provisional_file: str, threads: str, seconds: str, seed: str
 ) -> Mapping[str, Any]:
     """One measurement in this process."""
-    workers = _open(variant, file, provisional_file, int(threads))
+    pool = _open(variant, file, provisional_file, int(threads))
     if task == "set":
-        return _play_set(workers, float(seconds), int(seed))
-    return _first_load(workers)
+        return _play_set(pool, float(seconds), int(seed))
+    return _first_load(pool)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def model(gains_model: Path) -> Model:
 
 
 @pytest.fixture(scope="module")
-def workers(model: Model) -> DeckPool:
+def pool(model: Model) -> DeckPool:
     return DeckPool(model, workers=2)
 
 
@@ -33,10 +33,10 @@ def expect_equal(deck: Deck, expected: dict[str, NDArray[np.float32]]) -> None:
         assert stems[name].tobytes() == stem.tobytes()
 
 
-def test_a_deck_equals_separate(model: Model, workers: DeckPool) -> None:
+def test_a_deck_equals_separate(model: Model, pool: DeckPool) -> None:
     mix = music(FRAMES)
     for options in ({}, {"overlap": 0.6, "shifts": 2, "seed": 3}, {"two_stems": "bass", "other_method": "minus"}):
-        with Deck(workers, mix, **options) as deck:
+        with Deck(pool, mix, **options) as deck:
             deck.set_playhead(FRAMES // 2)
             deck.set_loop(500, 9000)
             deck.set_cues([100, FRAMES - 1])
@@ -52,7 +52,7 @@ def test_a_deck_equals_separate(model: Model, workers: DeckPool) -> None:
             assert deck.read(FRAMES - 3, 10)[0][deck.stems[0]].shape == (2, 3)
 
 
-def test_a_function_reads_the_track(model: Model, workers: DeckPool) -> None:
+def test_a_function_reads_the_track(model: Model, pool: DeckPool) -> None:
     mix = music(FRAMES)
     threads = set()
 
@@ -60,15 +60,15 @@ def test_a_function_reads_the_track(model: Model, workers: DeckPool) -> None:
         threads.add(threading.get_ident())
         return mix[:, first : first + frames]
 
-    with Deck(workers, read, frames=FRAMES) as deck:
+    with Deck(pool, read, frames=FRAMES) as deck:
         assert deck.wait()
         expect_equal(deck, model.separate(mix))
     assert threading.get_ident() not in threads
 
 
-def test_compact_storage_and_spill_file(model: Model, workers: DeckPool, tmp_path: Path) -> None:
+def test_compact_storage_and_spill_file(model: Model, pool: DeckPool, tmp_path: Path) -> None:
     mix = music(200_000)
-    with Deck(workers, mix, cache_mb=1, storage="compact", spill_folder=tmp_path) as deck:
+    with Deck(pool, mix, cache_mb=1, storage="compact", spill_folder=tmp_path) as deck:
         assert deck.wait()
         state = deck.state()
         assert state.fraction == 1
@@ -83,8 +83,8 @@ def test_compact_storage_and_spill_file(model: Model, workers: DeckPool, tmp_pat
 
 def test_provisional_stems(gains_model: Path) -> None:
     slow = Model(gains_model.with_name("glacial.onnx"))
-    workers = DeckPool(slow, provisional=Model(gains_model.with_name("short.onnx")))
-    with Deck(workers, music(100_000)) as deck:
+    pool = DeckPool(slow, provisional=Model(gains_model.with_name("short.onnx")))
+    with Deck(pool, music(100_000)) as deck:
         begin = time.monotonic()
         while deck.state().ready_frames == 0:
             assert time.monotonic() - begin < 30
@@ -92,12 +92,12 @@ def test_provisional_stems(gains_model: Path) -> None:
         assert deck.read(0, 10)[1] == "provisional"
         assert deck.state().provisional > 0
         assert not deck.wait(timeout=0.01)
-    workers.close()
+    pool.close()
     with pytest.raises(ValueError, match="closed"):
-        Deck(workers, music(1000))
+        Deck(pool, music(1000))
 
 
-def test_failures_reach_the_caller(workers: DeckPool) -> None:
+def test_failures_reach_the_caller(pool: DeckPool) -> None:
     def broken(first: int, frames: int) -> NDArray[np.float32]:
         raise OSError("the disk is gone")
 
@@ -108,7 +108,7 @@ def test_failures_reach_the_caller(workers: DeckPool) -> None:
         return np.zeros((3, frames), np.float32)
 
     for read, message in ((broken, "the disk is gone"), (short, "as long as was said"), (wide, "2 channels")):
-        with Deck(workers, read, frames=5000) as deck:
+        with Deck(pool, read, frames=5000) as deck:
             with pytest.raises(ValueError, match=message):
                 deck.wait(timeout=30)
             assert (deck.state().stage, deck.state().error) == ("failed", "bad_audio")
@@ -116,7 +116,7 @@ def test_failures_reach_the_caller(workers: DeckPool) -> None:
         deck.state()
 
 
-def test_unusable_arguments(model: Model, workers: DeckPool, gains_model: Path) -> None:
+def test_unusable_arguments(model: Model, pool: DeckPool, gains_model: Path) -> None:
     mix = music(FRAMES)
     with pytest.raises(ValueError, match="loaded for 2"):
         DeckPool(model, workers=3)
@@ -130,14 +130,14 @@ def test_unusable_arguments(model: Model, workers: DeckPool, gains_model: Path) 
         ({"frames": 5}, "function"),
     ):
         with pytest.raises(ValueError, match=message):
-            Deck(workers, mix, **options)
+            Deck(pool, mix, **options)
     with pytest.raises(ValueError, match="its length"):
-        Deck(workers, lambda first, frames: mix)
+        Deck(pool, lambda first, frames: mix)
     with pytest.raises(TypeError, match="float32"):
-        Deck(workers, mix.astype(float))
+        Deck(pool, mix.astype(float))
     with pytest.raises(ValueError, match="shape"):
-        Deck(workers, mix[:1])
-    with Deck(workers, mix) as deck, pytest.raises(ValueError, match="beyond"):
+        Deck(pool, mix[:1])
+    with Deck(pool, mix) as deck, pytest.raises(ValueError, match="beyond"):
         deck.set_cues([FRAMES])
 
 
@@ -145,9 +145,9 @@ def test_the_program_may_end_while_decks_are_working(gains_model: Path) -> None:
     code = f"""
 import demucs_native, numpy, time
 model = demucs_native.Model({str(gains_model.with_name("glacial.onnx"))!r})
-workers = demucs_native.DeckPool(model)
+pool = demucs_native.DeckPool(model)
 mix = numpy.zeros((2, 100000), numpy.float32)
-decks = [demucs_native.Deck(workers, lambda first, n: mix[:, first:first + n], frames=100000) for _ in range(3)]
+decks = [demucs_native.Deck(pool, lambda first, n: mix[:, first:first + n], frames=100000) for _ in range(3)]
 time.sleep(0.2)
 print(decks[0].state().stage)
 """
