@@ -8,7 +8,7 @@ import numpy.typing
 import os
 import pathlib
 import typing
-__all__: list[str] = ['Error', 'Deck', 'DeckState', 'DeckPool', 'Model', 'Stream', 'providers', 'separate_file']
+__all__: list[str] = ['Deck', 'DeckPool', 'DeckState', 'Error', 'Model', 'Stream', 'providers', 'separate_file']
 class Error(RuntimeError):
     """
     What the library raises by itself, besides ValueError and TypeError for unusable arguments.
@@ -23,12 +23,12 @@ class Model:
     Raises Error if the file or ONNX Runtime is unusable.
     """
     @typing.overload
-    def __init__(self, data: bytes, *, provider: str = 'cpu', threads: typing.SupportsInt | typing.SupportsIndex = 0, provider_options: collections.abc.Mapping[str, str] | None = None, runs: typing.SupportsInt | typing.SupportsIndex = 1, low_priority: bool = False) -> None:
+    def __init__(self, data: bytes, *, provider: str = 'cpu', threads: typing.SupportsInt | typing.SupportsIndex = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: typing.SupportsInt | typing.SupportsIndex = 1, low_priority: bool = False) -> None:
         """
         Loads a model from the bytes of an .onnx or .ort file.
         """
     @typing.overload
-    def __init__(self, path: os.PathLike | str | bytes, *, provider: str = 'cpu', threads: typing.SupportsInt | typing.SupportsIndex = 0, provider_options: collections.abc.Mapping[str, str] | None = None, runs: typing.SupportsInt | typing.SupportsIndex = 1, low_priority: bool = False) -> None:
+    def __init__(self, path: os.PathLike | str | bytes, *, provider: str = 'cpu', threads: typing.SupportsInt | typing.SupportsIndex = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: typing.SupportsInt | typing.SupportsIndex = 1, low_priority: bool = False) -> None:
         """
         Loads an .onnx or .ort file, or the .json file of a bag of models.
         
@@ -36,7 +36,7 @@ class Model:
         provider: what computes: "cpu", "auto", or another one of providers(). One that is missing, fails or computes
             nonsense raises Error; nothing else takes its place.
         provider_options: passed on to the provider, as ONNX Runtime documents them.
-        runs: inferences at a time; with `threads` the thread budget of all that share the model. Others wait.
+        max_concurrent_runs: inferences at a time; with `threads` the thread budget of all that share the model. Others wait.
         low_priority: ONNX Runtime's threads compute only what other programs leave.
         """
     def run(self, mix: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
@@ -80,16 +80,16 @@ class Model:
     def onnxruntime_version(self) -> str:
         ...
     @property
-    def rejected_providers(self) -> list[str]:
-        """
-        What 'auto' tried before `provider`, and why it does not compute.
-        """
-    @property
     def precision(self) -> str:
         ...
     @property
     def provider(self) -> str:
         ...
+    @property
+    def rejected_providers(self) -> list[str]:
+        """
+        What 'auto' tried before `provider`, and why it does not compute.
+        """
     @property
     def sample_rate(self) -> int:
         ...
@@ -111,11 +111,11 @@ class DeckPool:
     """
     def __init__(self, model: Model, *, workers: typing.SupportsInt | typing.SupportsIndex = 1, provisional: Model | None = None, warm: bool = True, preempt: bool = True, low_priority: bool = False) -> None:
         """
-        workers: threads, at most the `runs` that the models were loaded with.
-        provisional: the same weights with a shorter window (demucs-export --segment), for stems sooner.
+        workers: threads, at most the `max_concurrent_runs` that the models were loaded with.
+        provisional: the same weights with a shorter segment (demucs-export --segment), for stems sooner.
         warm: run both models once on silence when there is nothing else to do.
         preempt: interrupt a run that can wait for a deck that would run dry before its end.
-        low_priority: the workers compute only what other threads leave.
+        low_priority: the workers use only the time that other threads leave.
         
         Raises ValueError for models or numbers that do not fit.
         """
@@ -191,7 +191,7 @@ class Deck:
         ...
     def __exit__(self, type: typing.Any, value: typing.Any, traceback: typing.Any) -> None:
         ...
-    def __init__(self, workers: DeckPool, track: numpy.typing.NDArray[numpy.float32] | collections.abc.Callable[[int, int], numpy.typing.NDArray[numpy.float32]], *, frames: typing.SupportsInt | typing.SupportsIndex | None = None, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, shift_offsets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, cache_mb: typing.SupportsInt | typing.SupportsIndex = 512, storage: str = 'exact', spill_folder: os.PathLike | str | bytes | None = None, crossfade_frames: typing.SupportsInt | typing.SupportsIndex = 882) -> None:
+    def __init__(self, pool: DeckPool, track: numpy.typing.NDArray[numpy.float32] | collections.abc.Callable[[int, int], numpy.typing.NDArray[numpy.float32]], *, frames: typing.SupportsInt | typing.SupportsIndex | None = None, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, shift_offsets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, cache_mb: typing.SupportsInt | typing.SupportsIndex = 512, storage: str = 'exact', spill_folder: os.PathLike | str | bytes | None = None, crossfade_frames: typing.SupportsInt | typing.SupportsIndex = 882) -> None:
         """
         track: float32 array (channels, frames) at the model's sample rate, which must not change; or a function that
             is given (first, frames) in any order and returns those frames, with the track's length in `frames`.
@@ -252,7 +252,7 @@ class Stream:
     def recommend(model: Model, *, load: typing.SupportsFloat | typing.SupportsIndex = 0.75, lookahead: typing.SupportsFloat | typing.SupportsIndex = 0.25, crossfade: typing.SupportsFloat | typing.SupportsIndex = 0.05) -> dict[str, typing.Any]:
         """
         Measures the model on this machine and returns what to give to Stream: the smallest hop at which computing takes
-        no more than `load` of the time, and a budget for the slowest run. Blocks for some runs of the model.
+        no more than `load` of the time, and a compute_time for the slowest run. Blocks for some runs of the model.
         
         Raises Error if that hop is too long for the model's segment.
         """
@@ -260,14 +260,14 @@ class Stream:
         ...
     def __exit__(self, type: typing.Any, value: typing.Any, traceback: typing.Any) -> None:
         ...
-    def __init__(self, model: Model, *, hop: typing.SupportsFloat | typing.SupportsIndex = 0.5, lookahead: typing.SupportsFloat | typing.SupportsIndex = 0.25, crossfade: typing.SupportsFloat | typing.SupportsIndex = 0.05, budget: typing.SupportsFloat | typing.SupportsIndex = 0.5, underrun: str = 'silence', stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, priority: str = 'foreground') -> None:
+    def __init__(self, model: Model, *, hop: typing.SupportsFloat | typing.SupportsIndex = 0.5, lookahead: typing.SupportsFloat | typing.SupportsIndex = 0.25, crossfade: typing.SupportsFloat | typing.SupportsIndex = 0.05, compute_time: typing.SupportsFloat | typing.SupportsIndex = 0.5, underrun: str = 'silence', stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, priority: str = 'foreground') -> None:
         """
         Starts the stream's thread and runs the model once. Times are in seconds; latency is the sum of the four.
         
         hop: the model runs once every `hop`, on its newest segment of audio.
         lookahead: what it hears past the newest audio it gives stems of.
         crossfade: in which each run's stems take over from those of the run before, at most `hop`.
-        budget: for computing: the time of a run, and one block, and some milliseconds.
+        compute_time: for computing: the time of a run, and one block, and some milliseconds.
         underrun: what stands for stems that are late: "silence", or "mix", shared equally between the stems.
         stems, two_stems, other_method, residual_to, priority: as of Model.separate.
         
