@@ -1,6 +1,9 @@
-// Plays twenty seconds of two tones on a deck, jumps to the middle after two, and prints when there were stems.
-// usage: deck MODEL.onnx [SHORT.onnx]    SHORT.onnx: the same weights with a shorter window, see demucs-export
-// --segment
+// Loads twenty seconds of two tones into a deck, plays two seconds, jumps to the middle, and prints when there were
+// stems.
+//
+// usage: deck MODEL.onnx [PROVISIONAL.onnx]
+//
+// PROVISIONAL.onnx holds the same weights with a shorter window: demucs-export htdemucs --segment 2.6
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -15,7 +18,7 @@ constexpr std::size_t rate = 44100;
 constexpr std::size_t frames = 20 * rate;
 constexpr std::size_t block = 512;
 
-/// Any frames of the track, at any time: here computed, in a host read from its decoder. Called on worker threads.
+/// Delivers any frames of the track, in any order. A host reads them from its decoder. Called on the pool's threads.
 std::size_t read_track(std::size_t first, std::size_t count, float* const* channels) {
   for (std::size_t i = 0; i < count; ++i) {
     channels[0][i] = 0.3F * std::sin(static_cast<float>(first + i) * 0.01F);
@@ -34,7 +37,7 @@ struct AudioThread {
   void callback() {
     deck.set_playhead(playhead);
     const auto got = deck.read(playhead, block, stems.data());
-    // Where there are no stems yet a host plays the mix. Here the blocks are only counted.
+    // A host plays the mix where there are no stems yet. This program only counts such blocks.
     if (got.quality == demucs_ort::StemQuality::none) ++without_stems;
     if (got.quality == demucs_ort::StemQuality::provisional) ++provisional;
     if (got.quality == demucs_ort::StemQuality::final) ++final;
@@ -51,7 +54,7 @@ struct AudioThread {
   int final = 0;
 };
 
-/// Calls back in real time, as a sound card does.
+/// Calls the audio thread back in real time, as a sound card does.
 void play(AudioThread& audio, std::size_t seconds, const char* what) {
   audio.without_stems = audio.provisional = audio.final = 0;
   auto next = std::chrono::steady_clock::now();

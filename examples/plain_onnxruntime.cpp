@@ -1,5 +1,7 @@
-// What a model file needs: ONNX Runtime, nothing of ours. Separates one segment of two tones and prints the level of
-// every stem. usage: plain_onnxruntime MODEL.onnx
+// Runs a model file with ONNX Runtime alone, without our library: separates one segment of two tones and prints the
+// level of every stem.
+//
+// usage: plain_onnxruntime MODEL.onnx
 #include <onnxruntime_cxx_api.h>
 
 #include <cmath>
@@ -11,7 +13,7 @@ int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const Ort::Env environment(ORT_LOGGING_LEVEL_WARNING, "example");
   Ort::SessionOptions options;
-  options.DisableMemPattern();  // half the memory
+  options.DisableMemPattern();  // with it a run takes twice the memory
   Ort::Session session(environment, argv[1], options);
   Ort::AllocatorWithDefaultOptions allocator;
   const auto metadata = session.GetModelMetadata();

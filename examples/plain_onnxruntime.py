@@ -1,5 +1,5 @@
-"""What a model file needs: ONNX Runtime, nothing of ours. Separates one segment of two tones and prints the level
-of every stem. usage: plain_onnxruntime.py MODEL.onnx"""
+"""Runs a model file with ONNX Runtime alone, without our module: separates one segment of two tones and prints the
+level of every stem. usage: plain_onnxruntime.py MODEL.onnx"""
 
 import sys
 

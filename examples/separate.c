@@ -2,9 +2,9 @@
  * stem.
  *
  *   separate_c MODEL                     ten seconds of two tones
- *   separate_c MODEL MIX.f32 FOLDER      interleaved stereo float32 at the model's rate, as written by
- *                                        `ffmpeg -i song.mp3 -ar 44100 -ac 2 -f f32le MIX.f32`; stems:
- * FOLDER/<stem>.f32
+ *   separate_c MODEL MIX.f32 FOLDER      a song into FOLDER/<stem>.f32
+ *
+ * MIX.f32 is interleaved stereo float32 at the model's rate: ffmpeg -i song.mp3 -ar 44100 -ac 2 -f f32le MIX.f32
  */
 #include <demucs_ort/c_api.h>
 #include <math.h>
@@ -14,10 +14,10 @@
 enum { channels = 2, max_stems = 16, tone_frames = 10 * 44100 };
 
 typedef struct {
-  FILE* mix; /* NULL: two tones */
+  FILE* mix; /* NULL: the two tones */
   size_t frames;
   size_t stem_count;
-  FILE* stems[max_stems]; /* NULL: only the level is wanted */
+  FILE* stems[max_stems]; /* NULL: only levels are wanted */
   double power[max_stems];
 } track;
 
@@ -60,7 +60,7 @@ static int32_t show_progress(void* user_data, int32_t stage, double fraction) {
   return 0;
 }
 
-/* A call that failed ends the program with the library's sentence. */
+/* Ends the program with the library's sentence if a call has failed. */
 static void check(demucs_ort_status status) {
   if (status == DEMUCS_ORT_OK) return;
   fprintf(stderr, "%s\n", demucs_ort_last_error());

@@ -1,6 +1,6 @@
-// Separates ten seconds of two tones as they "arrive", block after block in real time, and prints the latency, the
-// level of every stem and how often the stems were late.
-// usage: stream MODEL.onnx    choose a short window: demucs-export htdemucs --segment 2.6
+// Separates ten seconds of two tones as they arrive, block after block in real time. Prints the latency, the level of
+// every stem, and how often stems were late.
+// usage: stream MODEL.onnx    A model with a short window has less latency: demucs-export htdemucs --segment 2.6
 #include <chrono>
 #include <cmath>
 #include <cstdio>

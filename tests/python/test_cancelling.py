@@ -1,6 +1,6 @@
 """How fast cancelling is with a model of the official size.
 
-docs/performance.md states 100 ms for a quiet machine. Test machines are not quiet, so the bound here is looser.
+docs/performance.md has the figures of a quiet machine. Test machines are not quiet, so the bound here is looser.
 """
 
 import os

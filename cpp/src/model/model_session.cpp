@@ -71,7 +71,7 @@ Ort::SessionOptions session_options(const ModelOptions& options, const std::stri
   session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
   // Failures reach the caller as exceptions; a library does not write to standard error as well.
   session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
-  // A deck that waits for its next segment should cost nothing; runs do not get slower (docs/performance.md).
+  // A deck that waits for its next segment should cost nothing; runs do not get slower (docs/experiments.md).
   session.AddConfigEntry("session.intra_op.allow_spinning", "0");
   if (options.low_priority) {
     session.SetCustomCreateThreadFn(LowPriority::start).SetCustomJoinThreadFn(LowPriority::join);
