@@ -1,6 +1,6 @@
 // Separates ten seconds of two tones as they arrive, block after block in real time. Prints the latency, the level of
 // every stem, and how often stems were late.
-// usage: stream MODEL.onnx    A model with a short window has less latency: demucs-export htdemucs --segment 2.6
+// usage: stream MODEL.onnx    A model that hears less at a time has less latency: demucs-export htdemucs --segment 2.6
 #include <chrono>
 #include <cmath>
 #include <cstdio>
