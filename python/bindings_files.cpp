@@ -3,8 +3,11 @@
 #include <memory>
 
 #include "bindings_support.hpp"
+#include "common/ffmpeg_log.hpp"
 #include "demucs_ort/separator.hpp"
-#include "track.hpp"
+#include "track/file_settings.hpp"
+#include "track/separate_track.hpp"
+#include "track/track.hpp"
 
 using namespace demucs_ort;
 

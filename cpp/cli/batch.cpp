@@ -6,8 +6,9 @@
 #include <string>
 #include <thread>
 
+#include "common/exit_error.hpp"
 #include "exit_code.hpp"
-#include "exit_error.hpp"
+#include "track/separate_track.hpp"
 #include "track_record.hpp"
 
 namespace fs = std::filesystem;

@@ -4,9 +4,9 @@
 #include <iostream>
 #include <map>
 
+#include "common/exit_error.hpp"
 #include "demo_model.hpp"
 #include "demucs_ort/version.hpp"
-#include "exit_error.hpp"
 #include "library.hpp"
 
 namespace {

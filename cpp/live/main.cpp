@@ -6,16 +6,16 @@
 #include <optional>
 
 #include "audio_device.hpp"
-#include "audio_reader.hpp"
+#include "common/exit_error.hpp"
+#include "common/ffmpeg_log.hpp"
 #include "deck_player.hpp"
 #include "demo_model.hpp"
 #include "demucs_ort/demucs_ort.hpp"
 #include "desk.hpp"
 #include "exit_code.hpp"
-#include "exit_error.hpp"
 #include "interrupt.hpp"
+#include "read/audio_reader.hpp"
 #include "screen.hpp"
-#include "track.hpp"
 
 namespace {
 

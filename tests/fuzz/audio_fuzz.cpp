@@ -10,9 +10,9 @@ extern "C" {
 #include <fstream>
 #include <vector>
 
-#include "audio_reader.hpp"
-#include "exit_error.hpp"
+#include "common/exit_error.hpp"
 #include "input.hpp"
+#include "read/audio_reader.hpp"
 
 namespace {
 
