@@ -1,5 +1,7 @@
 #include "demo_model.hpp"
 
+#include <system_error>
+
 #include "common/exit_error.hpp"
 
 namespace fs = std::filesystem;

@@ -31,9 +31,9 @@ int exit_code_of(const Interrupt& interrupt, std::string& sentence, const std::f
   try {
     work();
     return exit_ok;
-  } catch (const ExitError& failure) {
-    sentence = failure.what();
-    return failure.code();
+  } catch (const ExitError& error) {
+    sentence = error.what();
+    return error.code();
   } catch (const demucs_ort::Error& error) {
     sentence = error.what();
     if (error.status() == demucs_ort::Status::cancelled) return 128 + interrupt.signal();

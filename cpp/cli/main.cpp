@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
 #include <iostream>
+#include <string>
 #include <thread>
 
 #include "batch.hpp"
@@ -14,6 +17,7 @@
 #include "options.hpp"
 #include "report.hpp"
 #include "track/pack_stems.hpp"
+#include "track/track.hpp"
 
 namespace fs = std::filesystem;
 

@@ -1,9 +1,12 @@
 // demucs_ort_live: plays a song through an audio device, with keys to mute and solo its stems while they are separated.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "audio_device.hpp"
 #include "common/exit_error.hpp"

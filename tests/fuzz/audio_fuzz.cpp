@@ -6,8 +6,11 @@ extern "C" {
 #include <unistd.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <vector>
 
 #include "common/exit_error.hpp"

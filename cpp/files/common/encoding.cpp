@@ -1,7 +1,6 @@
 #include "common/encoding.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <vector>

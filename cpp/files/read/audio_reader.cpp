@@ -7,6 +7,7 @@ extern "C" {
 
 #include <algorithm>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "common/encoding.hpp"

@@ -1,6 +1,7 @@
 #include "read/packet_copy.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 

@@ -1,5 +1,8 @@
 #include "stem_file/stem_file.hpp"
 
+#include "common/encoding.hpp"
+#include "common/ffmpeg.hpp"
+
 StemFile::StemFile(const std::filesystem::path& file, const StemFileSettings& settings, int rate,
                    const PacketCopy* copied_mix, const std::vector<AudioEncoder>& encoders, const Tags& tags)
     : manifest_(stem_manifest(settings)), output_(file, "mp4", rate) {

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "common/encoding.hpp"
 #include "common/tags.hpp"
 #include "read/packet_copy.hpp"
 #include "stem_file/stem_settings.hpp"

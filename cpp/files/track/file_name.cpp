@@ -1,6 +1,7 @@
 #include "track/file_name.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "common/exit_error.hpp"
 

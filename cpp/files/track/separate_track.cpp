@@ -1,6 +1,7 @@
 #include "track/separate_track.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <optional>

@@ -2,10 +2,12 @@
 
 #include <utility>
 
+#include "common/encoding.hpp"
 #include "stem_file/copied_mix_stage.hpp"
 #include "stem_file/fold_stage.hpp"
 #include "stem_file/song_mix_stage.hpp"
 #include "stem_file/stem_file.hpp"
+#include "stem_file/stem_settings.hpp"
 #include "stem_file/sum_mix_stage.hpp"
 #include "write/audio_encoder.hpp"
 #include "write/encode_stage.hpp"

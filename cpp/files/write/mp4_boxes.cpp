@@ -1,7 +1,7 @@
 #include "write/mp4_boxes.hpp"
 
 #include <algorithm>
-#include <cctype>
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <vector>

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "common/ffmpeg.hpp"
+
 namespace {
 
 const char* muxer_name(Format format) {
