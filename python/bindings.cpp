@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "bindings_support.hpp"
-#include "exit_error.hpp"
+#include "common/exit_error.hpp"
 
 using namespace demucs_ort;
 

@@ -1,10 +1,19 @@
 // Files in, files out: the Python door to the code behind demucs_ort_cli.
+#include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "bindings_support.hpp"
+#include "common/ffmpeg_log.hpp"
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/separator.hpp"
-#include "track.hpp"
+#include "track/file_settings.hpp"
+#include "track/separate_track.hpp"
+#include "track/track.hpp"
 
 using namespace demucs_ort;
 

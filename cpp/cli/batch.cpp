@@ -2,12 +2,18 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 
+#include "common/exit_error.hpp"
 #include "exit_code.hpp"
-#include "exit_error.hpp"
+#include "track/file_settings.hpp"
+#include "track/separate_track.hpp"
+#include "track/track.hpp"
 #include "track_record.hpp"
 
 namespace fs = std::filesystem;

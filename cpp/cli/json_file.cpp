@@ -6,7 +6,7 @@
 #include <string>
 #include <system_error>
 
-#include "exit_error.hpp"
+#include "common/exit_error.hpp"
 
 void write_json_file(const std::filesystem::path& path, const nlohmann::ordered_json& json) {
   auto aside = path;

@@ -1,11 +1,12 @@
 #include "library.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
+#include <cstddef>
 #include <fstream>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "track_record.hpp"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "track.hpp"
+#include "track/track.hpp"
 
 /// One track of the command line, or a word of it that leads to none.
 struct Track {

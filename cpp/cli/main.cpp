@@ -1,18 +1,23 @@
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
 #include <iostream>
+#include <string>
 #include <thread>
 
 #include "batch.hpp"
+#include "common/exit_error.hpp"
+#include "common/ffmpeg_log.hpp"
 #include "console.hpp"
 #include "demucs_ort/demucs_ort.hpp"
 #include "exit_code.hpp"
-#include "exit_error.hpp"
 #include "interrupt.hpp"
 #include "library.hpp"
 #include "options.hpp"
 #include "report.hpp"
-#include "stem_pack.hpp"
+#include "track/pack_stems.hpp"
+#include "track/track.hpp"
 
 namespace fs = std::filesystem;
 

@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <map>
+#include <string>
+#include <utility>
 
+#include "common/exit_error.hpp"
 #include "demo_model.hpp"
 #include "demucs_ort/version.hpp"
-#include "exit_error.hpp"
 #include "library.hpp"
 
 namespace {
@@ -27,6 +29,45 @@ void add_pairs(CLI::App& app, const std::string& option, std::map<std::string, s
       ->option_text(text)
       ->take_all()
       ->allow_extra_args(false);  // else it would swallow the inputs that follow
+}
+
+const std::map<std::string, demucs_ort::OtherMethod> other_methods{{"add", demucs_ort::OtherMethod::add},
+                                                                   {"minus", demucs_ort::OtherMethod::minus}};
+
+/// Which stems come of a track, and how carefully it is separated.
+void add_separation_options(CLI::App& app, demucs_ort::SeparatorOptions& separation, std::string& other_method) {
+  // CLI11's own lists would swallow the inputs that follow.
+  const auto split = [&separation](const std::string& list) { separation.stems = CLI::detail::split(list, ','); };
+  auto* stems =
+      app.add_option_function<std::string>("--stems", split, "Write only these stems")->option_text("A,B,...");
+  auto* two_stems = app.add_option("--two-stems", separation.two_stems, "Write STEM and no_STEM, which is all else")
+                        ->option_text("STEM")
+                        ->excludes(stems);
+  app.add_option("--other-method", other_method, "Make no_STEM by adding the other stems, or of the mix minus STEM")
+      ->check(CLI::IsMember(other_methods))
+      ->capture_default_str()
+      ->needs(two_stems);
+  app.add_option("--residual-to", separation.residual_to, "Give STEM all that the others leave: they add up to the mix")
+      ->option_text("STEM")
+      ->excludes(two_stems);
+  app.add_option("--overlap", separation.overlap, "Overlap of neighbouring segments, 0 to below 1")
+      ->capture_default_str();
+  app.add_option("--shifts", separation.shifts, "Average this many randomly shifted passes (slower, a little better)")
+      ->capture_default_str();
+  app.add_option("--seed", separation.seed, "Seed of the random shifts")->capture_default_str();
+}
+
+/// What computes.
+void add_compute_options(CLI::App& app, Options& options) {
+  auto& model_options = options.model_options;
+  app.add_option("--threads", model_options.threads, "Threads for the model, of all jobs together; 0: one per core")
+      ->capture_default_str();
+  app.add_option("--provider", model_options.provider, "What computes: auto, or one of --list-providers")
+      ->capture_default_str();
+  add_pairs(app, "--provider-option", model_options.provider_options, "Passed on to the provider; may be repeated",
+            "NAME=VALUE");
+  app.add_flag("--low-priority", model_options.low_priority, "Compute only what other programs leave");
+  app.add_flag("--list-providers", options.list_providers, "Print the providers of this ONNX Runtime, and stop");
 }
 
 /// What is written, and how it is named.
@@ -70,6 +111,20 @@ void add_library_options(CLI::App& app, Options& options) {
       ->capture_default_str();
 }
 
+/// The paths of a command line that separates tracks.
+void take_tracks(Options& options, const FileRequest& request, std::vector<std::filesystem::path> paths) {
+  if (paths.size() < 2) {
+    throw ExitError(exit_usage, "give at least one audio file and the output folder; see demucs_ort_cli --help");
+  }
+  options.uses_demo_model = options.model.empty();
+  if (options.uses_demo_model) options.model = find_demo_model();
+  options.output_folder = paths.back();
+  paths.pop_back();
+  options.inputs = std::move(paths);
+  options.library = is_library(options.inputs);
+  options.files = make_file_settings(request, options.library);
+}
+
 /// The paths of a command line that packs stems.
 void take_stems(Options& options, FileRequest& request, std::vector<std::filesystem::path> paths) {
   auto& format = request.encoding.format;
@@ -95,14 +150,15 @@ void take_stems(Options& options, FileRequest& request, std::vector<std::filesys
 
 std::optional<Options> parse_options(int argc, char** argv) {
   Options options;
-  auto& separation = options.separation;
+  FileRequest request;
+  std::vector<std::filesystem::path> paths;
+  std::string other_method = "add";
   CLI::App app("Separates music into stems with an HTDemucs model made by demucs-export.", "demucs_ort_cli");
   app.set_version_flag("--version", std::string("demucs_ort_cli ") + DEMUCS_ORT_VERSION);
   app.footer(
       "One input writes OUTDIR/<stem>.wav, several write OUTDIR/<track>/<stem>.wav, at each input's sample rate. Tags "
       "and cover pictures are carried over.");
 
-  std::vector<std::filesystem::path> paths;
   app.add_option("paths", paths,
                  "Audio files (anything FFmpeg decodes), folders, .m3u or .m3u8 playlists or patterns such as '*.mp3'; "
                  "then the output folder")
@@ -110,38 +166,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   app.add_option("-m,--model", options.model,
                  "The model: an .onnx or .ort file, or the .json file of a bag (default: the demo model)")
       ->option_text("FILE");
-  // CLI11's own lists would swallow the inputs that follow.
-  const auto split = [&](const std::string& list) { separation.stems = CLI::detail::split(list, ','); };
-  auto* stems =
-      app.add_option_function<std::string>("--stems", split, "Write only these stems")->option_text("A,B,...");
-  auto* two_stems = app.add_option("--two-stems", separation.two_stems, "Write STEM and no_STEM, which is all else")
-                        ->option_text("STEM")
-                        ->excludes(stems);
-  const std::map<std::string, demucs_ort::OtherMethod> methods{{"add", demucs_ort::OtherMethod::add},
-                                                               {"minus", demucs_ort::OtherMethod::minus}};
-  std::string other_method = "add";
-  app.add_option("--other-method", other_method, "Make no_STEM by adding the other stems, or of the mix minus STEM")
-      ->check(CLI::IsMember(methods))
-      ->capture_default_str()
-      ->needs(two_stems);
-  app.add_option("--residual-to", separation.residual_to, "Give STEM all that the others leave: they add up to the mix")
-      ->option_text("STEM")
-      ->excludes(two_stems);
-  app.add_option("--overlap", separation.overlap, "Overlap of neighbouring segments, 0 to below 1")
-      ->capture_default_str();
-  app.add_option("--shifts", separation.shifts, "Average this many randomly shifted passes (slower, a little better)")
-      ->capture_default_str();
-  app.add_option("--seed", separation.seed, "Seed of the random shifts")->capture_default_str();
-  app.add_option("--threads", options.model_options.threads,
-                 "Threads for the model, of all jobs together; 0: one per core")
-      ->capture_default_str();
-  app.add_option("--provider", options.model_options.provider, "What computes: auto, or one of --list-providers")
-      ->capture_default_str();
-  add_pairs(app, "--provider-option", options.model_options.provider_options,
-            "Passed on to the provider; may be repeated", "NAME=VALUE");
-  app.add_flag("--low-priority", options.model_options.low_priority, "Compute only what other programs leave");
-  app.add_flag("--list-providers", options.list_providers, "Print the providers of this ONNX Runtime, and stop");
-  FileRequest request;
+  add_separation_options(app, options.separation, other_method);
+  add_compute_options(app, options);
   add_file_options(app, options, request);
   add_library_options(app, options);
   app.add_option("--json", options.json, "Write timings, memory use and model facts to FILE")->option_text("FILE");
@@ -156,21 +182,12 @@ std::optional<Options> parse_options(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     throw ExitError(exit_usage, std::string(error.what()) + "; see demucs_ort_cli --help");
   }
-  separation.other_method = methods.at(other_method);
+  options.separation.other_method = other_methods.at(other_method);
   if (!options.info.empty() || options.list_providers) return options;
   if (options.from_stems) {
     take_stems(options, request, std::move(paths));
-    return options;
+  } else {
+    take_tracks(options, request, std::move(paths));
   }
-  if (paths.size() < 2) {
-    throw ExitError(exit_usage, "give at least one audio file and the output folder; see demucs_ort_cli --help");
-  }
-  options.uses_demo_model = options.model.empty();
-  if (options.uses_demo_model) options.model = find_demo_model();
-  options.output_folder = paths.back();
-  paths.pop_back();
-  options.inputs = std::move(paths);
-  options.library = is_library(options.inputs);
-  options.files = make_file_settings(request, options.library);
   return options;
 }

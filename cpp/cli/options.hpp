@@ -6,7 +6,7 @@
 
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
-#include "track.hpp"
+#include "track/file_settings.hpp"
 
 /// The parsed command line.
 struct Options {

@@ -5,7 +5,7 @@
 
 #include "demucs_ort/model.hpp"
 #include "options.hpp"
-#include "track.hpp"
+#include "track/track.hpp"
 
 /// What one run of the program did.
 struct RunReport {

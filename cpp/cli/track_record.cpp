@@ -4,7 +4,9 @@
 #include <fstream>
 #include <system_error>
 
+#include "common/encoding.hpp"
 #include "json_file.hpp"
+#include "stem_file/stem_settings.hpp"
 
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;

@@ -8,7 +8,8 @@
 
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
-#include "track.hpp"
+#include "track/file_settings.hpp"
+#include "track/track.hpp"
 
 /// What a track was made with, kept in a hidden file beside what came of it, so that a later run can tell that it is
 /// done. A record fits if model, settings and the input's size and time are the same and all files are there.

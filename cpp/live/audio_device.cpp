@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-#include "exit_error.hpp"
+#include "common/exit_error.hpp"
 
 namespace {
 

@@ -1,21 +1,24 @@
 // demucs_ort_live: plays a song through an audio device, with keys to mute and solo its stems while they are separated.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "audio_device.hpp"
-#include "audio_reader.hpp"
+#include "common/exit_error.hpp"
+#include "common/ffmpeg_log.hpp"
 #include "deck_player.hpp"
 #include "demo_model.hpp"
 #include "demucs_ort/demucs_ort.hpp"
 #include "desk.hpp"
 #include "exit_code.hpp"
-#include "exit_error.hpp"
 #include "interrupt.hpp"
+#include "read/audio_reader.hpp"
 #include "screen.hpp"
-#include "track.hpp"
 
 namespace {
 

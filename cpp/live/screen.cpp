@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "exit_error.hpp"
+#include "common/exit_error.hpp"
 
 namespace {
 

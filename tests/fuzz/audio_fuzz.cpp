@@ -6,13 +6,16 @@ extern "C" {
 #include <unistd.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <vector>
 
-#include "audio_reader.hpp"
-#include "exit_error.hpp"
+#include "common/exit_error.hpp"
 #include "input.hpp"
+#include "read/audio_reader.hpp"
 
 namespace {
 

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+using TextTags = std::vector<std::pair<std::string, std::string>>;
+
+/// What a song says of itself: text under FFmpeg's generic names ("title", "album_artist", and here also "bpm",
+/// "initialkey", "isrc"), and its cover picture.
+struct Tags {
+  TextTags text;
+  std::vector<std::uint8_t> picture;  ///< empty: none
+  bool picture_is_png = false;        ///< else JPEG
+  int picture_width = 0, picture_height = 0;
+  bool picture_unusable = false;  ///< there is a picture, neither JPEG nor PNG
+};

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "common/tags.hpp"
+
+struct AVFormatContext;
+
+/// The tags of an opened file and of its audio stream number `stream`. Tags that are only true of that file are left
+/// out: its encoder, its gaps, its loudness.
+Tags read_tags(const AVFormatContext* input, int stream);

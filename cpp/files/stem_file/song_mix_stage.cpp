@@ -1,0 +1,14 @@
+#include "stem_file/song_mix_stage.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "stem_file/stem_settings.hpp"
+
+SongMixStage::SongMixStage(std::unique_ptr<SongFeed> song) : song_(std::move(song)) {}
+
+void SongMixStage::write(std::size_t frames, const float* const* const* streams) {
+  std::vector<const float* const*> all{song_->read(frames)};
+  all.insert(all.end(), streams, streams + stem_place_count);
+  pass_on(frames, all.data());
+}

@@ -1,0 +1,158 @@
+#include "track/pack_stems.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/encoding.hpp"
+#include "common/exit_error.hpp"
+#include "demucs_ort/error.hpp"
+#include "read/audio_reader.hpp"
+#include "read/packet_copy.hpp"
+#include "read/song_feed.hpp"
+#include "stem_file/stem_settings.hpp"
+#include "track/track_stages.hpp"
+#include "write/scratch_folder.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The place that a file's name names, or stem_place_count.
+std::size_t place_named(const fs::path& file) {
+  std::string name = file.stem().string();
+  for (char& letter : name) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  return static_cast<std::size_t>(std::find(stem_places.begin(), stem_places.end(), name) - stem_places.begin());
+}
+
+/// The files by place: where their names say, or, if none is named after a stem, in the order given.
+std::array<fs::path, stem_place_count> in_places(const std::vector<fs::path>& files) {
+  std::array<fs::path, stem_place_count> placed;
+  const auto named = static_cast<std::size_t>(std::count_if(
+      files.begin(), files.end(), [](const fs::path& file) { return place_named(file) < stem_place_count; }));
+  if (files.size() == stem_place_count && named == 0) {
+    std::copy(files.begin(), files.end(), placed.begin());
+    return placed;
+  }
+  for (const auto& file : files) {
+    if (const std::size_t place = place_named(file); place < stem_place_count) placed[place] = file;
+  }
+  if (files.size() != stem_place_count ||
+      std::any_of(placed.begin(), placed.end(), [](const fs::path& file) { return file.empty(); })) {
+    throw ExitError(exit_usage,
+                    "a stem file is packed of four files: drums, bass, other, vocals, by their names or in this order");
+  }
+  return placed;
+}
+
+class Packing {
+ public:
+  Packing(const PackJob& job, const FileSettings& settings) : job_(job), settings_(settings) {
+    std::vector<fs::path> files;
+    for (const auto& file : in_places(job.stems)) files.push_back(file);
+    if (has_mix()) files.push_back(job.mix);
+    rate_ = file_rate(settings.encoding, AudioReader(files.front(), 44'100, stem_file_channels).declared_rate());
+    for (const auto& file : files) {
+      feeds_.push_back(std::make_unique<SongFeed>(file, rate_));
+      feeds_.back()->measure();
+      expect_equal(file, files.front());
+    }
+    describe();
+  }
+
+  TrackResult run(const std::function<void(double)>& progress, const demucs_ort::CancelToken& cancel) {
+    const fs::path folder = job_.file.has_parent_path() ? job_.file.parent_path() : fs::path(".");
+    const ScratchFolder scratch(folder);
+    TrackFrames track = track_frames();
+    const std::uint64_t frames = track.length;
+    TrackStages stages(settings_, {scratch.file(0)}, {job_.file}, std::move(track));
+    constexpr std::uint64_t block = 1 << 16;
+    for (std::uint64_t at = 0; at < frames; at += block) {
+      if (cancel.requested()) throw demucs_ort::Error(demucs_ort::Status::cancelled, "packing was cancelled");
+      write(stages, static_cast<std::size_t>(std::min(block, frames - at)));
+      if (progress) progress(static_cast<double>(std::min(at + block, frames)) / static_cast<double>(frames));
+    }
+    stages.finish();
+    move_into_place(scratch, {job_.file});
+    for (const auto& sentence : stages.warnings()) result_.warnings.push_back(sentence);
+    if (!not_copied_.empty()) result_.warnings.push_back(not_copied_);
+    return result_;
+  }
+
+ private:
+  bool has_mix() const noexcept { return !job_.mix.empty(); }
+
+  void expect_equal(const fs::path& file, const fs::path& first) const {
+    const auto& wanted = feeds_.front()->reader().found();
+    const auto& found = feeds_.back()->reader().found();
+    if (found.frames == 0) throw ExitError(exit_input, "cannot pack '" + file.string() + "': it holds no audio");
+    if (found.frames == wanted.frames && found.rate == wanted.rate) return;
+    const auto size = [](const AudioReader::Found& what) {
+      return std::to_string(what.frames) + " frames at " + std::to_string(what.rate) + " Hz";
+    };
+    throw ExitError(exit_input, "'" + file.string() + "' has " + size(found) + ", '" + first.string() + "' " +
+                                    size(wanted) + "; what is packed must be equally long");
+  }
+
+  /// What the first pass over all files has found.
+  void describe() {
+    const auto& found = feeds_.front()->reader().found();
+    result_.input = has_mix() ? job_.mix : job_.stems.front();
+    result_.files = {job_.file};
+    result_.frames = found.frames;
+    result_.sample_rate = found.rate;
+    result_.audio_seconds = static_cast<double>(found.frames) / found.rate;
+    for (const auto& feed : feeds_) {
+      for (const auto& sentence : feed->reader().warnings()) result_.warnings.push_back(sentence);
+    }
+  }
+
+  /// The stems, which are read at the file's rate, and the mix to put before them.
+  TrackFrames track_frames() {
+    TrackFrames track;
+    track.channels = stem_file_channels;
+    track.rate = track.file_rate = rate_;
+    track.length = rescaled(result_.frames, result_.sample_rate, rate_);
+    track.tags = feeds_[has_mix() ? stem_place_count : 0]->reader().tags();
+    if (settings_.stem_file.preserve_mix) track.copied_mix = copied_mix(track.length);
+    if (has_mix() && track.copied_mix == nullptr) track.song = std::move(feeds_[stem_place_count]);
+    return track;
+  }
+
+  std::unique_ptr<PacketCopy> copied_mix(std::uint64_t frames) {
+    if (!has_mix()) throw ExitError(exit_usage, "there is no mix to preserve; name one");
+    std::string why_not;
+    auto copy = PacketCopy::open(job_.mix, settings_.encoding, rate_, frames, why_not);
+    if (copy == nullptr) not_copied_ = "'" + job_.mix.string() + "': the mix is encoded again: " + why_not;
+    return copy;
+  }
+
+  void write(TrackStages& stages, std::size_t frames) {
+    std::array<const float* const*, stem_place_count> streams{};
+    for (std::size_t place = 0; place < stem_place_count; ++place) streams[place] = feeds_[place]->read(frames);
+    stages.write(frames, streams.data());
+  }
+
+  const PackJob& job_;
+  const FileSettings& settings_;
+  int rate_ = 0;                                  // of all files
+  std::vector<std::unique_ptr<SongFeed>> feeds_;  // the stems, then the mix if there is one
+  TrackResult result_;
+  std::string not_copied_;  // why the mix is encoded again
+};
+
+}  // namespace
+
+TrackResult pack_stems(const PackJob& job, const FileSettings& settings, const std::function<void(double)>& progress,
+                       const demucs_ort::CancelToken& cancel) {
+  const auto begin = std::chrono::steady_clock::now();
+  TrackResult result = Packing(job, settings).run(progress, cancel);
+  result.run_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return result;
+}

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "write/audio_encoder.hpp"
+#include "write/packet_sink.hpp"
+#include "write/stage.hpp"
+
+/// Encodes every stream. Its packets go to `packets`, which follows the last stage. Throws ExitError exit_output.
+class EncodeStage : public Stage {
+ public:
+  /// first: the number that `packets` has for the first of these streams. min_delay: frames that every stream has at
+  /// least before the first that is heard; where the encoder has fewer, silence makes up for them.
+  EncodeStage(std::vector<AudioEncoder> encoders, std::size_t channels, int min_delay, PacketSink& packets,
+              std::size_t first);
+
+  void write(std::size_t frames, const float* const* const* streams) override;
+  void finish() override;
+
+ private:
+  void write_silence();
+
+  std::vector<AudioEncoder> encoders_;
+  std::size_t channels_;
+  int silence_;  // frames, still to be written
+  PacketSink& packets_;
+  std::size_t first_;
+};

@@ -1,0 +1,46 @@
+#include "write/separate_files.hpp"
+
+#include <string>
+
+#include "common/ffmpeg.hpp"
+
+namespace {
+
+const char* muxer_name(Format format) {
+  switch (format) {
+    case Format::wav:
+      return "wav";
+    case Format::flac:
+      return "flac";
+    case Format::mp3:
+      return "mp3";
+    case Format::ogg:
+      return "ogg";
+    case Format::m4a:
+    case Format::stem_mp4:
+      break;
+  }
+  return "ipod";
+}
+
+}  // namespace
+
+SeparateFiles::SeparateFiles(const std::vector<std::filesystem::path>& files, const Encoding& encoding, int rate,
+                             const std::vector<AudioEncoder>& encoders, const Tags& tags) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    auto& file = files_.emplace_back(files[i], muxer_name(encoding.format), rate);
+    file.add_stream(encoders[i].context());
+    if (encoding.format == Format::m4a) {
+      file.set_option("movie_timescale", std::to_string(rate));  // the unit of edit lists, which tell the exact length
+    } else {
+      // The same stems give the same bytes. MP4 has nothing random, and loses its tags by this flag.
+      file.context()->flags |= AVFMT_FLAG_BITEXACT;
+    }
+    if (encoding.format == Format::wav) file.set_option("rf64", "auto");
+    file.start(encoding.format, tags);
+  }
+}
+
+void SeparateFiles::finish() {
+  for (auto& file : files_) file.finish();
+}
