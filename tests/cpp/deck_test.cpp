@@ -315,10 +315,9 @@ TEST(Deck, ProvisionalStemsComeFirstAndGiveWayToFinalOnes) {
 }
 
 TEST(Deck, AProvisionalRunStaysUrgentWhileThePlayheadMovesThroughItsWindow) {
-  std::mutex lock;
   Track track(20 * stride);
   const ModelInfo window = load("short.onnx")->info();
-  DeckEngine deck(lock, load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {});
+  DeckEngine deck(load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {}, nullptr);
   deck.position().set_playhead(5000);
   const auto job = deck.next(segment);
   ASSERT_TRUE(job && job->kind == DeckJob::Kind::provisional);
@@ -333,10 +332,9 @@ TEST(Deck, AProvisionalRunStaysUrgentWhileThePlayheadMovesThroughItsWindow) {
 }
 
 TEST(Deck, ARunningJobIsAsUrgentAsWhenItWasChosen) {
-  std::mutex lock;
   Track track(40 * stride);
   const ModelInfo window = load("short.onnx")->info();
-  DeckEngine deck(lock, load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {});
+  DeckEngine deck(load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {}, nullptr);
   DeckBuffers main(load("ramp.onnx"));
   DeckBuffers provisional(load("short.onnx"));
   for (std::size_t jobs = 0; jobs < 100; ++jobs) {
