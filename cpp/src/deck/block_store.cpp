@@ -17,8 +17,9 @@ std::size_t bytes_of(const std::vector<BlockPart>& parts) {
 
 BlockStore::BlockStore(const BlockGrid& grid, const Format& format, std::unique_ptr<SpillFile> file)
     : format_(format),
+      block_frames_(grid.block_frames()),
       file_(std::move(file)),
-      cache_(format.rows, grid.frames(), format.block_frames, format.fade_frames),
+      cache_(format.rows, grid.frames(), block_frames_, format.fade_frames),
       table_(grid.blocks(), file_ != nullptr) {}
 
 void BlockStore::put(std::size_t block, StemCache::Kind kind, std::unique_ptr<const StemBlock> stems) {
@@ -87,7 +88,7 @@ void BlockStore::spill(std::size_t block) {
 
 std::unique_ptr<const StemBlock> BlockStore::load(std::size_t block) {
   try {
-    return std::make_unique<StemBlock>(*file_, block, format_.rows, format_.block_frames, format_.storage);
+    return std::make_unique<StemBlock>(*file_, block, format_.rows, block_frames_, format_.storage);
   } catch (const Error& failure) {
     stop_spilling(failure);
     return nullptr;

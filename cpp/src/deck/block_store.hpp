@@ -18,13 +18,11 @@ namespace demucs_ort {
 /// Keeps what it is given until it is told to drop it. Thread-safe; the disk is used without the lock.
 class BlockStore {
  public:
-  /// Of the stems: rows (stem x channel) in each block, how they are kept, and how long `read` fades.
   struct Format {
-    std::size_t rows;
+    std::size_t rows;  ///< stem x channel
     std::size_t channels;
-    std::size_t block_frames;
     StemStorage storage;
-    std::size_t fade_frames;
+    std::size_t fade_frames;  ///< from provisional to final stems
   };
 
   /// `file`: null if nothing is to be spilled.
@@ -41,9 +39,10 @@ class BlockStore {
     const std::lock_guard lock(mutex_);
     return use(table_);
   }
-  std::size_t block_bytes() const noexcept {
-    return StemBlock::size(format_.rows, format_.block_frames, format_.storage);
+  bool spills() const {
+    return look([](const BlockTable& table) { return table.spills; });
   }
+  std::size_t block_bytes() const noexcept { return StemBlock::size(format_.rows, block_frames_, format_.storage); }
 
   /// Throws std::bad_alloc, as `add` does, and has then changed nothing.
   void put(std::size_t block, StemCache::Kind kind, std::unique_ptr<const StemBlock> stems);
@@ -66,6 +65,7 @@ class BlockStore {
   void stop_spilling(const Error& failure) noexcept;
 
   Format format_;
+  std::size_t block_frames_;
   std::unique_ptr<SpillFile> file_;
   StemCache cache_;
   mutable std::mutex mutex_;  // guards the cache but for reading it, and all below

@@ -25,40 +25,17 @@ BlockGrid make_grid(const ModelInfo& info, const ModelInfo* provisional, const S
           SegmentPlan(frames, info.segment_frames, mixing.stride(), mixing.leads())};
 }
 
-BlockStore::Format make_format(const ModelInfo& info, const StemMixing& mixing, const BlockGrid& grid,
-                               const DeckOptions& options) {
-  const std::size_t fade = std::clamp<std::size_t>(options.crossfade_frames, 1, grid.block_frames());
-  return {mixing.outputs().size() * info.channels, info.channels, grid.block_frames(), options.storage, fade};
-}
-
 DeckPlanner make_planner(const ModelInfo& info, const ModelInfo* provisional, unsigned workers, const BlockGrid& grid,
-                         std::size_t block_bytes, std::size_t cache_mb, bool spills) {
+                         const BlockStore& store, std::size_t cache_mb) {
   const std::size_t segment_blocks = info.segment_frames / grid.block_frames();
-  const std::size_t part_bytes = info.sources.size() * info.channels * grid.block_frames() * sizeof(float);
-  const DeckNeeds needs{block_bytes, part_bytes, segment_blocks + 2, workers, provisional != nullptr, spills};
   const std::size_t window_blocks = provisional == nullptr ? 0 : provisional->segment_frames / grid.block_frames();
+  const DeckNeeds needs{store.block_bytes(), info.sources.size() * info.channels * grid.block_frames() * sizeof(float),
+                        segment_blocks + 2,  workers,
+                        window_blocks > 0,   store.spills()};
   return {grid, segment_blocks, window_blocks, DeckLimits::share(cache_mb, grid, needs)};
 }
 
 }  // namespace
-
-DeckFailure DeckFailure::current() noexcept {
-  try {
-    try {
-      throw;
-    } catch (const Error& error) {
-      return {error.status(), error.what()};
-    } catch (const std::bad_alloc&) {
-      return {Status::runtime_failed, {}};
-    } catch (const std::exception& error) {
-      return {Status::bad_audio, std::string("the read callback failed: ") + error.what()};
-    } catch (...) {
-      return {Status::bad_audio, "the read callback failed with something that is no std::exception"};
-    }
-  } catch (...) {
-    return {Status::runtime_failed, {}};
-  }
-}
 
 DeckEngine::DeckEngine(const ModelInfo& info, const ModelInfo* provisional, unsigned workers, Read read,
                        std::size_t frames, const DeckOptions& options, std::unique_ptr<SpillFile> file)
@@ -67,44 +44,20 @@ DeckEngine::DeckEngine(const ModelInfo& info, const ModelInfo* provisional, unsi
       reader_(std::move(read), frames),
       grid_(make_grid(info, provisional, mixing_, frames)),
       position_(frames, grid_.block_frames()),
-      store_(grid_, make_format(info, mixing_, grid_, options), std::move(file)),
+      store_(grid_,
+             {mixing_.outputs().size() * info.channels, info.channels, options.storage, options.crossfade_frames},
+             std::move(file)),
       separation_(info, mixing_, grid_, options.storage, reader_),
-      planner_(make_planner(info, provisional, workers, grid_, store_.block_bytes(), options.cache_mb,
-                            store_.look([](const BlockTable& table) { return table.spills; }))) {
+      planner_(make_planner(info, provisional, workers, grid_, store_, options.cache_mb)) {
   if (provisional != nullptr) {
-    const std::size_t fade = make_format(info, mixing_, grid_, options).fade_frames;
-    provisional_.emplace(*provisional, mixing_, grid_, options.storage, fade, reader_);
+    provisional_.emplace(*provisional, mixing_, grid_, options.storage, options.crossfade_frames, reader_);
   }
-  if (!store_.look([](const BlockTable& table) { return table.spills; })) return;
-  try {
-    disk_thread_ = std::thread([this] { serve_disk(); });
-  } catch (const std::system_error& failure) {
-    throw Error(Status::runtime_failed, std::string("the system starts no more threads: ") + failure.what());
-  }
-}
-
-DeckEngine::~DeckEngine() {
-  if (!disk_thread_.joinable()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    closing_ = true;
-  }
-  disk_wanted_.notify_one();
-  disk_thread_.join();
+  if (store_.spills()) disk_.emplace([this] { return serve_disk(); });
 }
 
 void DeckEngine::set_cues(const std::vector<std::size_t>& frames) {
-  if (frames.size() > 1024) throw Error(Status::invalid_argument, "at most 1024 cues are supported");
-  std::vector<std::size_t> blocks;
-  for (const std::size_t frame : frames) {
-    if (frame >= grid_.frames()) {
-      throw Error(Status::invalid_argument, "a cue at frame " + std::to_string(frame) + " lies beyond the track's " +
-                                                std::to_string(grid_.frames()) + " frames");
-    }
-    blocks.push_back(frame / grid_.block_frames());
-  }
   const std::lock_guard lock(mutex_);
-  planner_.set_cues(blocks);
+  planner_.set_cues(frames);
   changed();
 }
 
@@ -161,7 +114,7 @@ void DeckEngine::begin(const DeckJob& job) noexcept {
 void DeckEngine::end(const DeckJob& job) noexcept {
   const std::lock_guard lock(mutex_);
   planner_.end(job);
-  disk_wanted_.notify_one();
+  if (disk_) disk_->wake();
 }
 
 void DeckEngine::fail(DeckFailure failure) noexcept {
@@ -252,24 +205,23 @@ void DeckEngine::changed() noexcept {
   planner_.changed();
   const auto surplus = [&] { return store_.look([&](const BlockTable& table) { return planner_.surplus(table); }); };
   while (const auto block = surplus()) store_.drop(*block);
-  disk_wanted_.notify_one();
+  if (disk_) disk_->wake();
 }
 
-void DeckEngine::serve_disk() noexcept {
-  std::unique_lock lock(mutex_);
-  while (!closing_) {
-    const auto job = store_.look([&](const BlockTable& table) { return planner_.next_disk(table); });
-    if (failure_ || !job) {
-      disk_wanted_.wait(lock);
-      continue;
-    }
+/// Does what the disk has to do next, without the lock; false if that is nothing.
+bool DeckEngine::serve_disk() noexcept {
+  std::optional<DiskJob> job;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) job = store_.look([&](const BlockTable& table) { return planner_.next_disk(table); });
+    if (!job) return false;
     planner_.begin(*job);
-    lock.unlock();
-    perform(*job);
-    lock.lock();
-    planner_.end(*job);
-    changed();
   }
+  perform(*job);
+  const std::lock_guard lock(mutex_);
+  planner_.end(*job);
+  changed();
+  return true;
 }
 
 void DeckEngine::perform(const DiskJob& job) noexcept {

@@ -1,20 +1,19 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
-#include <thread>
 #include <vector>
 
 #include "deck/block_grid.hpp"
 #include "deck/block_separation.hpp"
 #include "deck/block_store.hpp"
 #include "deck/deck_buffers.hpp"
+#include "deck/deck_failure.hpp"
 #include "deck/deck_planner.hpp"
+#include "deck/disk_thread.hpp"
 #include "deck/playback_route.hpp"
 #include "deck/provisional_separation.hpp"
 #include "deck/track_reader.hpp"
@@ -22,15 +21,6 @@
 #include "separation/stem_mixing.hpp"
 
 namespace demucs_ort {
-
-/// Why a deck has failed. A message that found no memory is empty.
-struct DeckFailure {
-  Status status;
-  std::string message;
-
-  /// Of the exception that is being handled.
-  static DeckFailure current() noexcept;
-};
 
 /// A deck as its workers see it: what the planner decides is done here, and what comes of it goes to the store. The
 /// spill file has a thread of its own, so that only its deck waits for the disk. Thread-safe.
@@ -41,7 +31,6 @@ class DeckEngine {
              const DeckOptions& options, std::unique_ptr<SpillFile> file);
   DeckEngine(const DeckEngine&) = delete;
   DeckEngine& operator=(const DeckEngine&) = delete;
-  ~DeckEngine();
 
   const StemMixing& mixing() const noexcept { return mixing_; }
   std::size_t frames() const noexcept { return grid_.frames(); }
@@ -73,7 +62,7 @@ class DeckEngine {
   void compute_provisional(const DeckJob& job, DeckBuffers& buffers, const CancelToken& cancel);
   void put(std::size_t block, StemCache::Kind kind, std::unique_ptr<const StemBlock> stems);
   void changed() noexcept;
-  void serve_disk() noexcept;
+  bool serve_disk() noexcept;
   void perform(const DiskJob& job) noexcept;
 
   std::size_t segment_frames_;
@@ -90,9 +79,7 @@ class DeckEngine {
   std::optional<DeckFailure> failure_;
   std::uint64_t segments_run_ = 0;
   std::uint64_t windows_run_ = 0;
-  bool closing_ = false;
-  std::condition_variable disk_wanted_;  // there may be something to spill or to load
-  std::thread disk_thread_;              // with a spill file
+  std::optional<DiskThread> disk_;  // with a spill file
 };
 
 }  // namespace demucs_ort

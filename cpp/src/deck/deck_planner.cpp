@@ -1,6 +1,9 @@
 #include "deck/deck_planner.hpp"
 
 #include <algorithm>
+#include <string>
+
+#include "demucs_ort/error.hpp"
 
 namespace demucs_ort {
 namespace {
@@ -36,7 +39,16 @@ bool DeckPlanner::follow(std::size_t playhead, const PlaybackPosition::Loop& loo
   return other_order;
 }
 
-void DeckPlanner::set_cues(const std::vector<std::size_t>& blocks) {
+void DeckPlanner::set_cues(const std::vector<std::size_t>& frames) {
+  if (frames.size() > 1024) throw Error(Status::invalid_argument, "at most 1024 cues are supported");
+  std::vector<std::size_t> blocks;
+  for (const std::size_t frame : frames) {
+    if (frame >= grid_.frames()) {
+      throw Error(Status::invalid_argument, "a cue at frame " + std::to_string(frame) + " lies beyond the track's " +
+                                                std::to_string(grid_.frames()) + " frames");
+    }
+    blocks.push_back(frame / grid_.block_frames());
+  }
   route_.set_cues(blocks);
   settled_ = false;
 }

@@ -48,7 +48,8 @@ class DeckPlanner {
   // What has happened.
   /// Takes in where the track plays, in blocks; true if that changes the order in which blocks are needed.
   bool follow(std::size_t playhead, const PlaybackPosition::Loop& loop) noexcept;
-  void set_cues(const std::vector<std::size_t>& blocks);
+  /// Throws Error invalid_argument as `Deck::set_cues`.
+  void set_cues(const std::vector<std::size_t>& frames);
   void begin(const DeckJob& job) noexcept;
   void end(const DeckJob& job) noexcept;
   void begin(const DiskJob& job) noexcept;

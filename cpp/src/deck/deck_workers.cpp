@@ -15,26 +15,6 @@ namespace {
 constexpr auto look_interval = std::chrono::milliseconds(5);
 constexpr double reserve_seconds = 0.3;  // for reading, and for runs that take longer than the last ones
 constexpr double soon_seconds = 0.02;    // a few looks; what takes less is neither bridged nor interrupted
-constexpr unsigned max_workers = 64;
-
-void check_runs(const Model& model, unsigned workers, const char* which) {
-  if (model.max_concurrent_runs() < workers) {
-    throw Error(Status::invalid_argument, std::to_string(workers) + " workers need as many runs at a time, but the " +
-                                              which + " was loaded for " + std::to_string(model.max_concurrent_runs()) +
-                                              "; set ModelOptions::max_concurrent_runs");
-  }
-}
-
-void check_provisional(const ModelInfo& model, const ModelInfo& provisional) {
-  const bool fits = provisional.weights_sha256 == model.weights_sha256 && provisional.sources == model.sources &&
-                    provisional.sample_rate == model.sample_rate && provisional.channels == model.channels &&
-                    provisional.segment_frames <= model.segment_frames;
-  if (!fits) {
-    throw Error(Status::invalid_argument, "the provisional model '" + provisional.name +
-                                              "' is not the same as the model '" + model.name +
-                                              "' with a shorter window; export it with demucs-export --segment");
-  }
-}
 
 /// A token stays requested for ever, so a run needs another one; false if there is no memory for it.
 bool renew(CancelToken& token) noexcept {
@@ -56,15 +36,6 @@ DeckWorkers::Worker::Worker(std::shared_ptr<const Model> model, std::shared_ptr<
 
 DeckWorkers::DeckWorkers(std::shared_ptr<const Model> model, const DeckPoolOptions& options)
     : model_(std::move(model)), options_(options) {
-  if (!model_) throw Error(Status::invalid_argument, "DeckPool need a model");
-  if (options_.workers < 1 || options_.workers > max_workers) {
-    throw Error(Status::invalid_argument, "workers must be 1 to " + std::to_string(max_workers));
-  }
-  check_runs(*model_, options_.workers, "model");
-  if (options_.provisional) {
-    check_runs(*options_.provisional, options_.workers, "provisional model");
-    check_provisional(model_->info(), options_.provisional->info());
-  }
   // What a bag's decks need of it is not known yet.
   warmed_ = {!options_.warm || !model_->info().members.empty(),
              !options_.warm || !options_.provisional || !options_.provisional->info().members.empty()};

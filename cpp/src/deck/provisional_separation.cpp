@@ -13,7 +13,7 @@ ProvisionalSeparation::ProvisionalSeparation(const ModelInfo& provisional, const
       mixing_(mixing),
       grid_(grid),
       storage_(storage),
-      fade_frames_(fade_frames),
+      fade_frames_(std::clamp<std::size_t>(fade_frames, 1, grid.block_frames())),
       reader_(reader),
       sums_(mixing.outputs().size() * channels_, grid.block_frames()) {}
 

@@ -23,7 +23,6 @@ class ProvisionalSeparation {
   /// Takes a block's stems.
   using Put = std::function<void(std::size_t block, std::unique_ptr<const StemBlock> stems)>;
 
-  /// `fade_frames`: at most those of a block.
   ProvisionalSeparation(const ModelInfo& provisional, const StemMixing& mixing, const BlockGrid& grid,
                         StemStorage storage, std::size_t fade_frames, TrackReader& reader);
 
