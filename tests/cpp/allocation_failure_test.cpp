@@ -243,13 +243,6 @@ DeckPoolOptions one_worker() {
   return options;
 }
 
-DeckOptions spilling() {
-  DeckOptions options;
-  options.cache_mb = 1;
-  options.spill_folder = testing::TempDir();
-  return options;
-}
-
 std::size_t quiet(std::size_t, std::size_t frames, float* const* channels) {
   for (std::size_t c = 0; c < 2; ++c) std::fill_n(channels[c], frames, 0.25F);
   return frames;
@@ -278,7 +271,7 @@ TEST(AllocationFailure, StartingDecks) {
   EXPECT_GT(fail_every_allocation(throws_bad_alloc([&] { DeckPool(model, options); })), 8);
   const DeckPool pool(model, options);
   const auto usable = [&] { EXPECT_EQ(run_out_of_memory(pool, never).stage, DeckStage::done); };
-  const auto open = [&] { Deck(pool, quiet, deck_frames, spilling()); };
+  const auto open = [&] { Deck(pool, quiet, deck_frames); };
   EXPECT_GT(fail_every_allocation(throws_bad_alloc(open), usable), 20);
 }
 
