@@ -108,7 +108,8 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return st
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size + (size == 0)); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+// Inlined, GCC would take it for a free() of what `new` has given.
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
@@ -243,6 +244,13 @@ DeckPoolOptions one_worker() {
   return options;
 }
 
+DeckOptions spilling() {
+  DeckOptions options;
+  options.cache_mb = 1;
+  options.spill_folder = testing::TempDir();
+  return options;
+}
+
 std::size_t quiet(std::size_t, std::size_t frames, float* const* channels) {
   for (std::size_t c = 0; c < 2; ++c) std::fill_n(channels[c], frames, 0.25F);
   return frames;
@@ -271,7 +279,7 @@ TEST(AllocationFailure, StartingDecks) {
   EXPECT_GT(fail_every_allocation(throws_bad_alloc([&] { DeckPool(model, options); })), 8);
   const DeckPool pool(model, options);
   const auto usable = [&] { EXPECT_EQ(run_out_of_memory(pool, never).stage, DeckStage::done); };
-  const auto open = [&] { Deck(pool, quiet, deck_frames); };
+  const auto open = [&] { Deck(pool, quiet, deck_frames, spilling()); };
   EXPECT_GT(fail_every_allocation(throws_bad_alloc(open), usable), 20);
 }
 

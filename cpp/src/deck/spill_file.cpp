@@ -11,12 +11,13 @@
 namespace demucs_ort {
 namespace {
 
-std::string random_name() {
+/// Not made with the operator /: that of libstdc++ 12 crashes when there is no memory for it.
+std::filesystem::path random_path(const std::filesystem::path& folder) {
   std::random_device random;
   std::array<char, 48> name{};
   std::snprintf(name.data(), name.size(), "demucs_ort_%08x%08x.stems", static_cast<unsigned>(random()),
                 static_cast<unsigned>(random()));
-  return name.data();
+  return folder.native() + std::filesystem::path::preferred_separator + std::filesystem::path(name.data()).native();
 }
 
 template <typename Byte>
@@ -28,7 +29,7 @@ std::streamoff offset(std::size_t index, std::initializer_list<std::span<Byte>> 
 
 }  // namespace
 
-SpillFile::SpillFile(const std::filesystem::path& folder) : path_(folder / random_name()) {
+SpillFile::SpillFile(const std::filesystem::path& folder) : path_(random_path(folder)) {
   file_.open(path_, std::ios::binary | std::ios::in | std::ios::out | std::ios::trunc);
   if (!file_) {
     throw Error(Status::invalid_argument,
