@@ -6,16 +6,24 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
+#include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 #include <new>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "demucs_ort/c_api.h"
+#include "demucs_ort/deck.hpp"
 #include "model/known_answer.hpp"
 #include "model/model_contract.hpp"
 #include "separation/segment_plan.hpp"
@@ -100,7 +108,8 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return st
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size + (size == 0)); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+// Inlined, GCC would take it for a free() of what `new` has given.
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
@@ -214,6 +223,78 @@ TEST(AllocationFailure, ModelContract) {
   const std::vector<TensorSpec> inputs{{"mix", true, {-1, 1, 500}}};
   const std::vector<TensorSpec> outputs{{"stems", true, {-1, 2, 1, 500}}};
   EXPECT_GT(fail_every_allocation(throws_bad_alloc([&] { read_contract(inputs, outputs, find); })), 20);
+}
+
+// ------------------------------------------------------------------------------------------------------------ decks
+
+namespace {
+
+constexpr std::size_t deck_frames = 1200;
+
+std::shared_ptr<const Model> load_for_decks(const char* name) {
+  ModelOptions options;
+  options.max_concurrent_runs = 2;
+  return Model::load(std::filesystem::path(TEST_MODELS) / name, options);
+}
+
+DeckPoolOptions one_worker() {
+  DeckPoolOptions options;
+  options.provisional = load_for_decks("short.onnx");
+  options.warm = false;
+  return options;
+}
+
+DeckOptions spilling() {
+  DeckOptions options;
+  options.cache_mb = 1;
+  options.spill_folder = testing::TempDir();
+  return options;
+}
+
+std::size_t quiet(std::size_t, std::size_t frames, float* const* channels) {
+  for (std::size_t c = 0; c < 2; ++c) std::fill_n(channels[c], frames, 0.25F);
+  return frames;
+}
+
+/// What becomes of a deck whose worker has no memory for its n-th allocation from its first read on.
+DeckState run_out_of_memory(const DeckPool& pool, long n) {
+  std::atomic<bool> first{true};
+  const auto read = [&](std::size_t frame, std::size_t frames, float* const* channels) {
+    if (first.exchange(false)) left = n;
+    return quiet(frame, frames, channels);
+  };
+  Deck deck(pool, read, deck_frames);
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (deck.state().stage < DeckStage::done && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  return deck.state();
+}
+
+}  // namespace
+
+TEST(AllocationFailure, StartingDecks) {
+  const auto model = load_for_decks("gains.onnx");
+  const auto options = one_worker();
+  EXPECT_GT(fail_every_allocation(throws_bad_alloc([&] { DeckPool(model, options); })), 8);
+  const DeckPool pool(model, options);
+  const auto usable = [&] { EXPECT_EQ(run_out_of_memory(pool, never).stage, DeckStage::done); };
+  const auto open = [&] { Deck(pool, quiet, deck_frames, spilling()); };
+  EXPECT_GT(fail_every_allocation(throws_bad_alloc(open), usable), 20);
+}
+
+TEST(AllocationFailure, AWorkerFailsItsDeckAndServesTheNext) {
+  const DeckPool pool(load_for_decks("gains.onnx"), one_worker());
+  long n = 0;
+  for (; !HasFailure(); ++n) {
+    const DeckState state = run_out_of_memory(pool, n);
+    if (state.stage == DeckStage::done) break;
+    EXPECT_EQ(state.stage, DeckStage::failed) << "allocation " << n + 1;
+    EXPECT_EQ(state.error, Status::runtime_failed) << state.message;
+    EXPECT_EQ(state.message, "there is not enough memory");
+  }
+  EXPECT_GT(n, 100);
+  EXPECT_EQ(run_out_of_memory(pool, never).stage, DeckStage::done);
 }
 
 // ------------------------------------------------------------------------------------------------------ C interface

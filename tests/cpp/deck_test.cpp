@@ -12,7 +12,9 @@
 #include <thread>
 
 #include "deck/deck_engine.hpp"
+#include "deck/deck_workers.hpp"
 #include "demucs_ort/error.hpp"
+#include "held_spill_file.hpp"
 
 using namespace demucs_ort;
 using namespace std::chrono_literals;
@@ -90,12 +92,17 @@ struct Heard {
   DeckRead got;
 };
 
-Heard read(Deck& deck, std::size_t frame, std::size_t frames) {
-  Heard heard{Stems(2 * deck.stems().size(), std::vector<float>(frames, -9.0F)), {}};
+const std::vector<std::string>& names(const Deck& deck) { return deck.stems(); }
+const std::vector<std::string>& names(const DeckEngine& deck) { return deck.mixing().names(); }
+
+template <typename AnyDeck>
+Heard read(AnyDeck& deck, std::size_t frame, std::size_t frames) {
+  const std::size_t count = names(deck).size();
+  Heard heard{Stems(2 * count, std::vector<float>(frames, -9.0F)), {}};
   std::vector<float*> rows;
   std::vector<float* const*> stems;
   for (auto& row : heard.stems) rows.push_back(row.data());
-  for (std::size_t s = 0; s < deck.stems().size(); ++s) stems.push_back(rows.data() + 2 * s);
+  for (std::size_t s = 0; s < count; ++s) stems.push_back(rows.data() + 2 * s);
   heard.got = deck.read(frame, frames, stems.data());
   for (auto& row : heard.stems) row.resize(heard.got.frames);
   return heard;
@@ -109,7 +116,8 @@ void wait_for(const std::function<bool()>& condition, const char* what) {
   }
 }
 
-void wait_until_done(const Deck& deck) {
+template <typename AnyDeck>
+void wait_until_done(const AnyDeck& deck) {
   wait_for([&] { return deck.state().stage >= DeckStage::done; }, "the deck is done");
   EXPECT_EQ(deck.state().stage, DeckStage::done) << deck.state().message;
 }
@@ -125,7 +133,8 @@ void expect_same_bits(const Stems& heard, const Stems& expected, std::size_t fir
   }
 }
 
-void expect_whole_track(Deck& deck, const Stems& expected) {
+template <typename AnyDeck>
+void expect_whole_track(AnyDeck& deck, const Stems& expected) {
   const auto heard = read(deck, 0, deck.frames());
   ASSERT_EQ(heard.got.frames, deck.frames());
   EXPECT_EQ(heard.got.quality, StemQuality::final);
@@ -283,6 +292,100 @@ TEST(Deck, TheSpillFileSavesComputingAgain) {
   std::filesystem::remove(folder);
 }
 
+namespace {
+
+/// A deck as the pool has it, with a spill file of the test's choice.
+class OpenDeck {
+ public:
+  OpenDeck(DeckWorkers& pool, Track& track, std::unique_ptr<SpillFile> file = nullptr)
+      : engine(pool.model().info(), nullptr, pool.options().workers, track.reader(), track.frames(), small_cache(),
+               std::move(file)),
+        pool_(pool) {
+    pool_.open(engine);
+  }
+  ~OpenDeck() { pool_.close(engine); }
+
+  DeckEngine engine;
+
+ private:
+  static DeckOptions small_cache() {
+    DeckOptions options;
+    options.cache_mb = 1;
+    return options;
+  }
+
+  DeckWorkers& pool_;
+};
+
+}  // namespace
+
+TEST(Deck, ADiskThatStallsHoldsUpOnlyItsOwnDeck) {
+  const auto model = load("ramp.onnx");
+  DeckWorkers pool(model, workers(1));  // not even if there is but one
+  Track large(200000);
+  Track small(20000);
+  const auto expected = large.separate(model);
+  const auto expected_of_small = small.separate(model);
+  Gate writing;
+  Gate reading;
+  writing.close();
+  OpenDeck stalled(pool, large, std::make_unique<HeldSpillFile>(writing, reading));
+  const auto expect_all_else_goes_on = [&](std::size_t there) {
+    OpenDeck other(pool, small);
+    wait_until_done(other.engine);
+    expect_whole_track(other.engine, expected_of_small);
+    stalled.engine.set_cues({there});
+    EXPECT_EQ(stalled.engine.state().stage, DeckStage::separating);
+    EXPECT_LE(stalled.engine.state().cached_bytes, std::size_t{1} << 20U);
+    const auto heard = read(stalled.engine, there, 1000);
+    EXPECT_EQ(heard.got.frames, 1000U);
+    EXPECT_EQ(heard.got.quality, StemQuality::final);
+    expect_same_bits(heard.stems, expected, there);
+  };
+  writing.wait_for_somebody();
+  expect_all_else_goes_on(0);
+  EXPECT_EQ(stalled.engine.state().spilled_bytes, 0U);
+  writing.open();
+  wait_until_done(stalled.engine);
+  EXPECT_EQ(stalled.engine.state().fraction, 1.0);
+
+  const auto segments = stalled.engine.state().segments;
+  reading.close();
+  stalled.engine.position().set_playhead(180000);
+  reading.wait_for_somebody();
+  expect_all_else_goes_on(1000);
+  EXPECT_EQ(stalled.engine.state().final_frames, 0U);
+  reading.open();
+  wait_for([&] { return stalled.engine.state().final_frames >= 20000; }, "20000 frames are there");
+  const auto heard = read(stalled.engine, 180000, 20000);
+  ASSERT_EQ(heard.got.frames, 20000U);
+  expect_same_bits(heard.stems, expected, 180000);
+  EXPECT_EQ(stalled.engine.state().segments, segments) << "something was computed again";
+}
+
+TEST(Deck, ComputesAgainWhatABrokenDiskHasLost) {
+  struct BrokenFile : SpillFile {
+    BrokenFile() : SpillFile(testing::TempDir()) {}
+    void get(std::size_t, std::initializer_list<std::span<std::byte>>) override {
+      throw Error(Status::runtime_failed, "the disk is gone");
+    }
+  };
+  const auto model = load("ramp.onnx");
+  DeckWorkers pool(model, workers(2));
+  Track track(200000);
+  OpenDeck deck(pool, track, std::make_unique<BrokenFile>());
+  wait_until_done(deck.engine);
+  EXPECT_EQ(deck.engine.state().fraction, 1.0);
+  deck.engine.position().set_playhead(180000);
+  wait_for([&] { return deck.engine.state().final_frames >= 20000; }, "20000 frames are there");
+  expect_same_bits(read(deck.engine, 180000, 20000).stems, track.separate(model), 180000);
+  wait_until_done(deck.engine);
+  EXPECT_LT(deck.engine.state().fraction, 1.0);
+  EXPECT_EQ(deck.engine.state().spilled_bytes, 0U);
+  EXPECT_EQ(deck.engine.state().message, "the disk is gone; stems that do not fit the cache are computed again");
+  EXPECT_FALSE(deck.engine.state().error);
+}
+
 TEST(Deck, TheDeckThatWouldRunDryFirstIsServedFirst) {
   const DeckPool pool(load("slow.onnx"));
   Track first(400 * stride);
@@ -315,10 +418,9 @@ TEST(Deck, ProvisionalStemsComeFirstAndGiveWayToFinalOnes) {
 }
 
 TEST(Deck, AProvisionalRunStaysUrgentWhileThePlayheadMovesThroughItsWindow) {
-  std::mutex lock;
   Track track(20 * stride);
   const ModelInfo window = load("short.onnx")->info();
-  DeckEngine deck(lock, load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {});
+  DeckEngine deck(load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {}, nullptr);
   deck.position().set_playhead(5000);
   const auto job = deck.next(segment);
   ASSERT_TRUE(job && job->kind == DeckJob::Kind::provisional);
@@ -333,10 +435,9 @@ TEST(Deck, AProvisionalRunStaysUrgentWhileThePlayheadMovesThroughItsWindow) {
 }
 
 TEST(Deck, ARunningJobIsAsUrgentAsWhenItWasChosen) {
-  std::mutex lock;
   Track track(40 * stride);
   const ModelInfo window = load("short.onnx")->info();
-  DeckEngine deck(lock, load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {});
+  DeckEngine deck(load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {}, nullptr);
   DeckBuffers main(load("ramp.onnx"));
   DeckBuffers provisional(load("short.onnx"));
   for (std::size_t jobs = 0; jobs < 100; ++jobs) {

@@ -124,7 +124,7 @@ TEST(StemCache, SpilledBlocksComeBackAndTheFileVanishes) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "spill_test";
   std::filesystem::create_directories(folder);
   for (const auto storage : {StemStorage::exact, StemStorage::compact}) {
-    SpillFile file(folder, StemBlock::size(2, block, storage));
+    SpillFile file(folder);
     constant(0.5F, storage)->save(file, 3);
     constant(-0.25F, storage)->save(file, 0);
     std::vector<float> out(block);
@@ -136,7 +136,7 @@ TEST(StemCache, SpilledBlocksComeBackAndTheFileVanishes) {
   }
   EXPECT_TRUE(std::filesystem::is_empty(folder));
   std::filesystem::remove(folder);
-  EXPECT_THROW(SpillFile(folder, 100), Error);
+  EXPECT_THROW(SpillFile{folder}, Error);
 }
 
 /// Blocks come, change and go under a reader that must only ever see whole ones.
@@ -159,7 +159,7 @@ TEST(StemCache, ManyReadsWhileBlocksComeAndGo) {
     for (std::size_t i = 0; i < 4; ++i) {
       const auto kind = round % 3 == 0 ? StemCache::final : StemCache::provisional;
       cache.put(i, kind, constant(static_cast<float>(round)));
-      if (round % 2 == 0) cache.retire(i, cache.take(i, StemCache::final));
+      if (round % 2 == 0) cache.drop(i, StemCache::final);
     }
   }
   stop = true;

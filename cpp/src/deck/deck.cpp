@@ -8,19 +8,24 @@
 namespace demucs_ort {
 
 struct Deck::Impl {
-  Impl(DeckPool workers_in, Read read, std::size_t frames, const DeckOptions& options)
-      : workers(std::move(workers_in)),
-        pool(*workers.impl_),
-        deck(pool.mutex, pool.model->info(), pool.options.provisional ? &pool.options.provisional->info() : nullptr,
-             pool.options.workers, std::move(read), frames, options) {
-    pool.model->prepare(deck.mixing().sources());
-    if (pool.options.provisional) pool.options.provisional->prepare(deck.mixing().sources());
-    pool.open(deck);
+  Impl(DeckPool pool_in, Read read, std::size_t frames, const DeckOptions& options)
+      : pool(std::move(pool_in)),
+        workers(*pool.impl_),
+        deck(workers.model().info(), provisional() ? &provisional()->info() : nullptr, workers.options().workers,
+             std::move(read), frames, options, spill_file(options.spill_folder)) {
+    workers.model().prepare(deck.mixing().sources());
+    if (provisional()) provisional()->prepare(deck.mixing().sources());
+    workers.open(deck);
   }
-  ~Impl() { pool.close(deck); }
+  ~Impl() { workers.close(deck); }
 
-  DeckPool workers;  // keeps the pool
-  DeckPool::Impl& pool;
+  const std::shared_ptr<const Model>& provisional() const { return workers.options().provisional; }
+  static std::unique_ptr<SpillFile> spill_file(const std::filesystem::path& folder) {
+    return folder.empty() ? nullptr : std::make_unique<SpillFile>(folder);
+  }
+
+  DeckPool pool;  // keeps the workers
+  DeckWorkers& workers;
   DeckEngine deck;
 };
 
@@ -39,18 +44,12 @@ std::size_t Deck::frames() const noexcept { return impl_->deck.frames(); }
 void Deck::set_playhead(std::size_t frame) noexcept { impl_->deck.position().set_playhead(frame); }
 void Deck::set_loop(std::size_t first, std::size_t end) noexcept { impl_->deck.position().set_loop(first, end); }
 
-void Deck::set_cues(const std::vector<std::size_t>& frames) {
-  const std::lock_guard lock(impl_->pool.mutex);
-  impl_->deck.set_cues(frames);
-}
+void Deck::set_cues(const std::vector<std::size_t>& frames) { impl_->deck.set_cues(frames); }
 
 DeckRead Deck::read(std::size_t frame, std::size_t frames, float* const* const* stems) noexcept {
-  return impl_->deck.cache().read(frame, frames, impl_->deck.channels(), stems);
+  return impl_->deck.read(frame, frames, stems);
 }
 
-DeckState Deck::state() const {
-  const std::lock_guard lock(impl_->pool.mutex);
-  return impl_->deck.state();
-}
+DeckState Deck::state() const { return impl_->deck.state(); }
 
 }  // namespace demucs_ort

@@ -26,7 +26,7 @@ void PlaybackRoute::set_cues(const std::vector<std::size_t>& blocks) {
   plan();
 }
 
-bool PlaybackRoute::follow(std::size_t playhead, const PlaybackPosition::Loop& loop) {
+bool PlaybackRoute::follow(std::size_t playhead, const PlaybackPosition::Loop& loop) noexcept {
   if (playhead == playhead_ && loop == loop_) return false;
   playhead_ = playhead;
   loop_ = loop;
@@ -34,7 +34,7 @@ bool PlaybackRoute::follow(std::size_t playhead, const PlaybackPosition::Loop& l
   return true;
 }
 
-void PlaybackRoute::plan() {
+void PlaybackRoute::plan() noexcept {
   std::fill(rank_.begin(), rank_.end(), nowhere);
   order_.clear();
   if (playhead_ < loop_.end) {
@@ -48,7 +48,7 @@ void PlaybackRoute::plan() {
   visit(0, playhead_);
 }
 
-void PlaybackRoute::visit(std::size_t first, std::size_t end) {
+void PlaybackRoute::visit(std::size_t first, std::size_t end) noexcept {
   for (std::size_t block = first; block < std::min(end, rank_.size()); ++block) {
     if (rank_[block] != nowhere) continue;
     rank_[block] = order_.size();

@@ -41,7 +41,7 @@ class PlaybackRoute {
 
   void set_cues(const std::vector<std::size_t>& blocks);
   /// Takes in where the deck plays now; true if the order has changed.
-  bool follow(std::size_t playhead, const PlaybackPosition::Loop& loop);
+  bool follow(std::size_t playhead, const PlaybackPosition::Loop& loop) noexcept;
 
   std::size_t size() const noexcept { return order_.size(); }
   std::size_t operator[](std::size_t rank) const noexcept { return order_[rank]; }
@@ -50,8 +50,8 @@ class PlaybackRoute {
  private:
   static constexpr std::size_t nowhere = ~std::size_t{0};
 
-  void plan();
-  void visit(std::size_t first, std::size_t end);
+  void plan() noexcept;
+  void visit(std::size_t first, std::size_t end) noexcept;
 
   std::size_t near_;
   std::vector<std::size_t> cues_;

@@ -11,18 +11,25 @@
 namespace demucs_ort {
 namespace {
 
-std::string random_name() {
+/// Not made with the operator /: that of libstdc++ 12 crashes when there is no memory for it.
+std::filesystem::path random_path(const std::filesystem::path& folder) {
   std::random_device random;
   std::array<char, 48> name{};
   std::snprintf(name.data(), name.size(), "demucs_ort_%08x%08x.stems", static_cast<unsigned>(random()),
                 static_cast<unsigned>(random()));
-  return name.data();
+  return folder.native() + std::filesystem::path::preferred_separator + std::filesystem::path(name.data()).native();
+}
+
+template <typename Byte>
+std::streamoff offset(std::size_t index, std::initializer_list<std::span<Byte>> parts) {
+  std::size_t block_bytes = 0;
+  for (const auto& part : parts) block_bytes += part.size();
+  return static_cast<std::streamoff>(index * block_bytes);
 }
 
 }  // namespace
 
-SpillFile::SpillFile(const std::filesystem::path& folder, std::size_t block_bytes)
-    : path_(folder / random_name()), block_bytes_(block_bytes) {
+SpillFile::SpillFile(const std::filesystem::path& folder) : path_(random_path(folder)) {
   file_.open(path_, std::ios::binary | std::ios::in | std::ios::out | std::ios::trunc);
   if (!file_) {
     throw Error(Status::invalid_argument,
@@ -40,7 +47,7 @@ SpillFile::~SpillFile() {
 
 void SpillFile::put(std::size_t index, std::initializer_list<std::span<const std::byte>> parts) {
   file_.clear();
-  file_.seekp(static_cast<std::streamoff>(index * block_bytes_));
+  file_.seekp(offset(index, parts));
   for (const auto& part : parts) {
     file_.write(reinterpret_cast<const char*>(part.data()), static_cast<std::streamsize>(part.size()));
   }
@@ -53,7 +60,7 @@ void SpillFile::put(std::size_t index, std::initializer_list<std::span<const std
 
 void SpillFile::get(std::size_t index, std::initializer_list<std::span<std::byte>> parts) {
   file_.clear();
-  file_.seekg(static_cast<std::streamoff>(index * block_bytes_));
+  file_.seekg(offset(index, parts));
   for (const auto& part : parts) {
     file_.read(reinterpret_cast<char*>(part.data()), static_cast<std::streamsize>(part.size()));
   }

@@ -147,28 +147,22 @@ std::size_t StemCache::step(std::size_t index, std::size_t at, std::size_t count
 }
 
 void StemCache::put(std::size_t index, Kind kind, std::unique_ptr<const StemBlock> block) {
+  std::forward_list<Held> held;
+  held.push_front({index, std::move(block)});
   Entry& entry = blocks_[index];
-  auto before = std::exchange(entry.held[kind], std::move(block));
-  entry.shown[kind].store(entry.held[kind].get());
-  if (!before) ++counts_[kind];
-  retire(index, std::move(before));
+  entry.held[kind].swap(held);
+  entry.shown[kind].store(entry.held[kind].front().block.get());
+  retire(held);
 }
 
-std::unique_ptr<const StemBlock> StemCache::take(std::size_t index, Kind kind) {
-  Entry& entry = blocks_[index];
-  if (!entry.held[kind]) return nullptr;
-  --counts_[kind];
-  entry.shown[kind].store(nullptr);
-  return std::move(entry.held[kind]);
+void StemCache::drop(std::size_t index, Kind kind) noexcept {
+  blocks_[index].shown[kind].store(nullptr);
+  retire(blocks_[index].held[kind]);
 }
 
-void StemCache::retire(std::size_t index, std::unique_ptr<const StemBlock> block) {
-  if (block) retired_.push_back({index, std::move(block)});
-  collect();
-}
-
-void StemCache::collect() {
-  std::erase_if(retired_, [&](const Retired& retired) { return blocks_[retired.index].readers.load() == 0; });
+void StemCache::retire(std::forward_list<Held>& held) noexcept {
+  retired_.splice_after(retired_.before_begin(), held);
+  retired_.remove_if([&](const Held& retired) { return blocks_[retired.index].readers.load() == 0; });
 }
 
 }  // namespace demucs_ort

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <forward_list>
 #include <memory>
 #include <vector>
 
@@ -52,40 +53,37 @@ class StemCache {
   /// As `Deck::read`; rows in the order of the blocks' are `stems` by `channels`. One thread at a time.
   DeckRead read(std::size_t frame, std::size_t count, std::size_t channels, float* const* const* stems) noexcept;
 
-  /// All below: guarded by the owner's lock.
+  // All below: guarded by the owner's lock.
+  /// In place of the one that is there, if any. Throws std::bad_alloc, and has then changed nothing.
   void put(std::size_t index, Kind kind, std::unique_ptr<const StemBlock> block);
-  /// Takes the block away; null if there is none. Give it to `retire`, for it may still be read.
-  std::unique_ptr<const StemBlock> take(std::size_t index, Kind kind);
-  void retire(std::size_t index, std::unique_ptr<const StemBlock> block);
-  bool has(std::size_t index, Kind kind) const noexcept { return blocks_[index].held[kind] != nullptr; }
-  std::size_t count(Kind kind) const noexcept { return counts_[kind]; }
-
-  std::size_t blocks() const noexcept { return blocks_.size(); }
-  std::size_t block_frames() const noexcept { return block_frames_; }
+  /// Takes the block away, and frees it as soon as nobody reads it.
+  void drop(std::size_t index, Kind kind) noexcept;
+  /// Null if there is none.
+  const StemBlock* find(std::size_t index, Kind kind) const noexcept { return blocks_[index].shown[kind].load(); }
 
  private:
+  /// A list of one, so that it can be retired without asking for memory.
+  struct Held {
+    std::size_t index;
+    std::unique_ptr<const StemBlock> block;
+  };
   struct Entry {
     std::array<std::atomic<const StemBlock*>, 2> shown{};
     std::atomic<std::uint32_t> readers{0};
-    std::array<std::unique_ptr<const StemBlock>, 2> held;
-  };
-  struct Retired {
-    std::size_t index;
-    std::unique_ptr<const StemBlock> block;
+    std::array<std::forward_list<Held>, 2> held;
   };
 
   bool shows(std::size_t index, Kind kind) const noexcept;
   std::size_t step(std::size_t index, std::size_t at, std::size_t count, std::size_t done, std::size_t channels,
                    float* const* const* stems, bool& all_final) noexcept;
-  void collect();
+  void retire(std::forward_list<Held>& held) noexcept;
 
   std::size_t rows_;
   std::size_t frames_;
   std::size_t block_frames_;
   std::size_t fade_frames_;
   std::vector<Entry> blocks_;
-  std::array<std::size_t, 2> counts_{};
-  std::vector<Retired> retired_;
+  std::forward_list<Held> retired_;  // may still be read
   // The reader's own.
   std::size_t next_frame_ = 0;  // where the last read ended
   std::size_t share_ = 0;       // of the final stems there, in units of 1 / fade_frames

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace demucs_ort {
+
+/// A thread that takes one step after another as long as there is something to do, and then sleeps until it is woken.
+class DiskThread {
+ public:
+  /// `step` does what is to be done next, and returns false if that is nothing. Throws Error runtime_failed.
+  explicit DiskThread(std::function<bool()> step);
+  DiskThread(const DiskThread&) = delete;
+  DiskThread& operator=(const DiskThread&) = delete;
+  /// Waits for the step that is being taken.
+  ~DiskThread();
+
+  void wake() noexcept;
+
+ private:
+  void run() noexcept;
+
+  std::function<bool()> step_;
+  std::mutex mutex_;  // guards
+  bool woken_ = false;
+  bool closing_ = false;
+  std::condition_variable changed_;
+  std::thread thread_;
+};
+
+}  // namespace demucs_ort
