@@ -263,7 +263,7 @@ def test_models_must_exist_and_match_their_weights(small_export: Report, tmp_pat
     with pytest.raises(ModelError, match="there is no model"):
         choose("nowhere.onnx", tmp_path)
     with pytest.raises(ModelError, match="not made of the weights"):
-        _ = choose(f"{small_export.onnx}@htdemucs_demo", tmp_path).pytorch
+        _ = choose(f"{small_export.onnx}@{DEMO_WEIGHTS}", tmp_path).pytorch
 
 
 def test_results_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:
