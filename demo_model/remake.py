@@ -31,7 +31,7 @@ def make_model(folder: Path) -> Report:
 
 
 def make_song(folder: Path) -> None:
-    """The first song that the model is never trained on. The mixture is the sum of the stems as they sound compressed."""
+    """The first song kept for measuring. The mixture is the sum of the stems as they sound compressed."""
     folder.mkdir(exist_ok=True)
     stems = synthesise(HELD_OUT, SECONDS).stems
     heard = [_write(folder / f"{name}.ogg", stem, _STEM_COMPRESSION) for name, stem in stems.items()]

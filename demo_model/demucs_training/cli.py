@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import safetensors.torch
-import torch
 from demucs.htdemucs import HTDemucs
 from demucs_export import WeightsError, checkpoint
 from demucs_songs import HELD_OUT

@@ -15,7 +15,7 @@ from demucs.pretrained import get_model
 from demucs_bench import backends, decks, quality, report, speed
 from demucs_bench.cli import main
 from demucs_bench.dense_dft import DenseSpectrogram
-from demucs_bench.models import ModelError, choose
+from demucs_bench.models import DEMO_WEIGHTS, ModelError, choose
 from demucs_bench.results import ResultError, Results
 from demucs_bench.scores import si_sdr, snr
 from demucs_bench.tracks import musdb

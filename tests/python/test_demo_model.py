@@ -6,8 +6,8 @@ from pathlib import Path
 
 import demucs_native
 import numpy as np
-import pytest
 import onnxruntime
+import pytest
 import remake
 import soundfile
 from demucs_bench.models import choose
@@ -73,7 +73,7 @@ def test_it_says_what_it_is() -> None:
 
 def test_a_package_without_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demucs_native, "__file__", str(tmp_path / "__init__.py"))
-    with pytest.raises(FileNotFoundError, match="demo_model/htdemucs_demo.onnx"):
+    with pytest.raises(FileNotFoundError, match=r"demo_model/htdemucs_demo\.onnx"):
         demucs_native.demo_model()
 
 
