@@ -1,69 +1,98 @@
 # `make help` lists the targets. All they make lies in .venv, .deps, build, dist and demo.
 PYTHON ?= python3
 VENV := .venv/bin
-# Prints the library inside the onnxruntime package, which the programs here load.
-FIND_ONNXRUNTIME := from demucs_native._runtime import onnxruntime_library as find; print(find() or str())
 CLI := build/release/demucs_ort_cli
-DEMO_MODEL := build/demo_model/htdemucs_demo.onnx
-WHEEL_STAMP := build/wheel.stamp
+HEADERS := .deps/onnxruntime/include
+WHEEL := build/wheel.stamp
+INSTALLED := build/installed.stamp
 CPP_SOURCES := $(wildcard $(shell git ls-files "cpp/*.h" "cpp/*.hpp" "cpp/*.cpp") tests/cpp/*.c* tests/fuzz/*.[ch]pp examples/*.c* python/*.[ch]pp)
-WHEEL_SOURCES := $(CPP_SOURCES) CMakeLists.txt cpp/files/CMakeLists.txt python/CMakeLists.txt cmake/Findonnxruntime.cmake pyproject.toml \
-                 $(wildcard python/demucs_native/*.py* python/demucs_native/*.json */demucs_*/*.py) $(DEMO_MODEL)
+WHEEL_SOURCES := $(wildcard $(shell git ls-files cpp/include cpp/src cpp/files cpp/app cpp/cli cmake python export) CMakeLists.txt pyproject.toml \
+                 demo_model/htdemucs_demo.onnx python/demucs_native/*.json)
+# Prints the library inside the onnxruntime package, which the programs here load.
+FIND_ONNXRUNTIME := from _runtime import onnxruntime_library as find; print(find() or str())
+find_onnxruntime = $$(PYTHONPATH=python/demucs_native $(VENV)/python -c "$(FIND_ONNXRUNTIME)")
+# While one core waits for a download the other compiles.
+MAKEFLAGS += --jobs=2
 
-.PHONY: help setup build demo test sanitize fuzz lint format stubs clean
+.PHONY: help demo test build setup demo-model sanitize fuzz lint format stubs clean
 help:
-	@echo "make demo     separate a song, say where the stems are, how good, how fast (SONG=file MODEL=file.onnx: yours)"
-	@echo "make test     set up, build, check style and types, run the C++ and the Python tests"
-	@echo "make build    set up and build $(CLI), the library, and demucs_native and demucs-export in .venv"
-	@echo "make sanitize build and run the C++ tests with AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer"
-	@echo "make fuzz     feed mutated inputs to every fuzz target (SECONDS=600 each); needs clang"
-	@echo "make lint     only the style and type checks"
-	@echo "make format   lay out the C++ and Python code"
-	@echo "make stubs    regenerate python/demucs_native/_core.pyi"
-	@echo "make clean    delete what was built; keeps .venv and the demo's stems"
+	@echo "make demo       separate a song, say where the stems are, how good, how fast (SONG=file MODEL=file.onnx: yours)"
+	@echo "make test       set up what testing needs, build, check style and types, run the C++ and the Python tests"
+	@echo "make build      set up the same and build the programs, the library, and demucs_native and demucs-export in .venv"
+	@echo "make demo-model make demo_model/htdemucs_demo.onnx and demo_model/song/ again"
+	@echo "make sanitize   build and run the C++ tests with AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer"
+	@echo "make fuzz       feed mutated inputs to every fuzz target (SECONDS=600 each); needs clang"
+	@echo "make lint       only the style and type checks"
+	@echo "make format     lay out the C++ and Python code"
+	@echo "make stubs      regenerate python/demucs_native/_core.pyi"
+	@echo "make clean      delete what was built; keeps .venv and the demo's stems"
 
-setup: .venv/ready
-	@scripts/install_system_packages.sh
+# What demo needs. PyTorch, the exporter and the synthesiser are not among it.
+demo: $(INSTALLED) .venv/demo
+	@$(VENV)/python scripts/demo.py $(if $(SONG),--song "$(SONG)") $(if $(MODEL),--model "$(MODEL)")
 
-.venv/ready: constraints.txt pyproject.toml
-	@PYTHON=$(PYTHON) scripts/install_system_packages.sh
-	@echo "Setting up .venv (a few minutes the first time)"
+.venv/tools: constraints.txt scripts/install_system_packages.sh
+	@PYTHON=$(PYTHON) scripts/install_system_packages.sh demo
+	@echo "Setting up .venv"
 	@$(PYTHON) -m venv .venv
-	@$(VENV)/pip install -q -c constraints.txt scikit-build-core pybind11 setuptools numpy cython
-	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation '.[test]'
+	@$(VENV)/pip install -q -c constraints.txt --no-compile scikit-build-core pybind11 filelock numpy onnxruntime
 	@touch $@
 
-# From the source folder: the wheel, which brings demucs-export, holds this file.
-$(DEMO_MODEL): .venv/ready $(wildcard export/demucs_export/*)
-	@echo "Exporting the demo model"
-	@PYTHONPATH=export $(VENV)/python -m demucs_export.cli htdemucs_demo -o $(@D) >build/demo_model.log
+.venv/demo: .venv/tools
+	@$(VENV)/pip install -q -c constraints.txt --no-compile matplotlib soundfile
+	@touch $@
 
-# Tests and demo use what a user would install: the wheel.
-$(WHEEL_STAMP): .venv/ready $(WHEEL_SOURCES)
+# CMake asks for them again where this failed, and has another place to take them from.
+$(HEADERS): | .venv/tools
+	-@scripts/get_onnxruntime_headers.sh .deps/onnxruntime
+
+# One build makes the program and the module. Demo and tests use what a user would install: the wheel.
+$(WHEEL): .venv/tools $(WHEEL_SOURCES) | $(HEADERS)
+	@echo "Building $(CLI) and the module demucs_native"
 	@rm -rf dist
-	@$(VENV)/pip wheel -q . --no-deps --no-build-isolation --wheel-dir dist \
-	  -C cmake.define.DEMUCS_ORT_DEMO_MODEL="$(CURDIR)/$(DEMO_MODEL)"
+	@$(VENV)/pip wheel -q . --no-deps --no-build-isolation --wheel-dir dist --config-settings build-dir=build/release \
+	  --config-settings "build.targets=_core;demucs_ort_cli" --config-settings cmake.define.DEMUCS_ORT_BUILD_CLI=ON \
+	  --config-settings cmake.define.DEMUCS_ORT_INSTALL=ON $(STRICT) \
+	  --config-settings cmake.define.DEMUCS_ORT_DEFAULT_ONNXRUNTIME="$(find_onnxruntime)"
+	@touch $@
+
+$(INSTALLED): $(WHEEL)
 	@$(VENV)/pip install -q --no-deps --force-reinstall dist/*.whl
 	@touch $@
 
-build: setup $(WHEEL_STAMP)
-	@cmake --preset release --log-level=WARNING -DDEMUCS_ORT_BUILD_LIVE=ON -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
-	  -DDEMUCS_ORT_DEMO_MODEL="$(CURDIR)/$(DEMO_MODEL)" \
-	  -DDEMUCS_ORT_DEFAULT_ONNXRUNTIME="$$($(VENV)/python -c "$(FIND_ONNXRUNTIME)")" >/dev/null
-	@cmake --build --preset release -- --quiet
+# What everything else needs, on top. Benchmarks and demo_model are run from here and in no package.
+setup: .venv/test
+	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test
 
-demo: build
-	@$(VENV)/python scripts/demo.py $(if $(SONG),--song "$(SONG)") $(if $(MODEL),--model "$(MODEL)")
+.venv/test: constraints.txt pyproject.toml .venv/demo | $(INSTALLED)
+	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test
+	@echo "Setting up .venv for the tests (a few minutes the first time)"
+	@$(VENV)/pip install -q -c constraints.txt setuptools cython
+	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation "$$(echo dist/*.whl)[test]"
+	@printf '%s\n' "$(CURDIR)/demo_model" "$(CURDIR)/benchmarks" \
+	  >"$$($(VENV)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/demucs_ort_checkout.pth"
+	@touch $@
+
+# Warnings are errors for those who develop, from the first file on.
+build test sanitize fuzz lint format stubs demo-model: STRICT := --config-settings cmake.define.DEMUCS_ORT_WARNINGS_AS_ERRORS=ON
+
+build: setup $(INSTALLED)
+	@cmake --preset test --log-level=WARNING -DDEMUCS_ORT_BUILD_LIVE=ON -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
+	  -DDEMUCS_ORT_DEFAULT_ONNXRUNTIME="$(find_onnxruntime)" >/dev/null
+	@cmake --build --preset test -- --quiet
+
+demo-model: setup $(INSTALLED)
+	@$(VENV)/python demo_model/remake.py
 
 # An ONNX Runtime that has OpenVINO, for the tests of that provider; its package exists for few platforms.
-build/openvino/ready: .venv/ready
+build/openvino/ready: .venv/tools
 	@rm -rf $(@D); mkdir -p $(@D)
 	@[ "$$(uname -sm)" != "Linux x86_64" ] || \
 	  $(VENV)/pip install -q -c constraints.txt --no-deps --target $(@D) onnxruntime-openvino
 	@touch $@
 
 # The oldest ONNX Runtime that docs/models.md claims.
-build/oldest_onnxruntime/ready: .venv/ready
+build/oldest_onnxruntime/ready: .venv/tools
 	@rm -rf $(@D); mkdir -p $(@D)
 	@$(VENV)/pip install -q --no-deps --target $(@D) onnxruntime==1.21.0
 	@touch $@
@@ -72,13 +101,13 @@ test: build build/openvino/ready build/oldest_onnxruntime/ready
 	@$(VENV)/python scripts/run_tests.py
 
 # Some minutes of building, so no part of `test`; CI runs both beside it.
-sanitize: $(WHEEL_STAMP)
+sanitize: setup $(INSTALLED)
 	@$(VENV)/python scripts/check_library.py asan
 	@$(VENV)/python scripts/check_library.py tsan
 
 SECONDS ?= 600
-fuzz: $(WHEEL_STAMP)
-	@PYTHON=$(PYTHON) scripts/install_system_packages.sh clang
+fuzz: setup $(INSTALLED)
+	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test clang
 	@$(VENV)/python scripts/run_fuzzers.py --seconds $(SECONDS)
 
 lint: setup
@@ -88,7 +117,7 @@ format: setup
 	@$(VENV)/clang-format -i $(CPP_SOURCES)
 	@$(VENV)/ruff check -q --fix . ; $(VENV)/ruff format -q .
 
-stubs: $(WHEEL_STAMP)
+stubs: setup $(INSTALLED)
 	@$(VENV)/python scripts/make_stubs.py python
 
 clean:

@@ -1,7 +1,7 @@
 """The main job once, on this machine: separate a song with demucs_ort_cli, say how it went.
 
-Without --song: a synthesised one that the demo model was not trained on, whose stems are known, so
-that the quality can be measured. Run by `make demo`.
+Without --song: the one in demo_model/song, whose stems are known, so that the quality can be measured. Run by
+`make demo`.
 """
 
 import argparse
@@ -12,25 +12,38 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import demucs_native
 import matplotlib
 import numpy as np
-from demucs_bench.scores import Audio, si_sdr
-from demucs_bench.tracks import Track, read_wav
-from demucs_songs import HELD_OUT, RATE
-from demucs_songs.files import ensure
+import soundfile
+from numpy.typing import NDArray
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+Audio = NDArray[np.float32]
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "demo"
 CLI = ROOT / "build/release/demucs_ort_cli"
-SECONDS = 24.0
+KNOWN = ROOT / "demo_model/song"
+STEMS = ("drums", "bass", "other", "vocals")
+RATE = 44_100
 
 
-def separate(song: Path, model: Path | None) -> dict[str, Any]:
-    """The program's report; the stems lie in a folder named after the song."""
-    out = DEMO / "stems" / (song.stem if song.stem != "mixture" else song.parent.name)
+def si_sdr(estimate: Audio, reference: Audio) -> float:
+    """Scale-invariant signal-to-distortion ratio in dB, the channels taken as one signal (Le Roux et al. 2019)."""
+    found, true = (sound.astype(np.float64).ravel() for sound in (estimate, reference))
+    target = true * (found @ true) / (true @ true)
+    return float(10 * np.log10((target @ target) / np.square(found - target).sum()))
+
+
+def read(file: Path) -> Audio:
+    samples, _ = soundfile.read(file, dtype="float32")
+    return np.ascontiguousarray(samples.T, np.float32)
+
+
+def separate(song: Path, out: Path, model: Path | None) -> dict[str, Any]:
+    """The program's report; the stems lie in `out`."""
     out.mkdir(parents=True, exist_ok=True)
     report = out / "report.json"
     choice = ["-m", str(model)] if model else []
@@ -71,18 +84,14 @@ def draw(mix: Audio, truth: Mapping[str, Audio], estimates: Mapping[str, Audio],
     plt.close(figure)
 
 
-def print_quality(folder: Path, stems: list[Path]) -> None:
+def print_quality(stems: list[Path]) -> None:
     """The SI-SDR of every stem against the known one, and the picture."""
-    known = Track(folder.name, folder).read()
-    mix, truth = known.mixture, known.stems
-    estimates = {file.stem: read_wav(file) for file in stems if file.stem in truth}  # a model may have more stems
+    mix, truth = read(KNOWN / "mixture.ogg"), {stem: read(KNOWN / f"{stem}.ogg") for stem in STEMS}
+    estimates = {file.stem: read(file) for file in stems if file.stem in truth}  # a model may have more stems
     print("Quality  SI-SDR against the known stems, and what the mix itself has, in dB (higher is better):")
     for name, estimate in estimates.items():
         before, after = si_sdr(mix, truth[name]), si_sdr(estimate, truth[name])
-        if before is None or after is None:
-            print(f"           {name:7}  silent in this song")
-        else:
-            print(f"           {name:7} {after:6.1f}   mix {before:6.1f}   gain {after - before:5.1f}")
+        print(f"           {name:7} {after:6.1f}   mix {before:6.1f}   gain {after - before:5.1f}")
     picture = DEMO / "spectrograms.png"
     draw(mix, truth, estimates, picture)
     print(f"Picture  {picture}")
@@ -93,21 +102,23 @@ def main() -> None:
     parser.add_argument("--song", type=Path, help="an audio file of your own (default: a synthesised one)")
     parser.add_argument("--model", type=Path, help="a model of your own (default: the demo model)")
     options = parser.parse_args()
-    known = None if options.song else ensure(HELD_OUT, SECONDS, "studio", DEMO / "songs")
-    song = known / "mixture.wav" if known else options.song.resolve()
-    facts = separate(song, options.model.resolve() if options.model else None)
+    song = options.song.resolve() if options.song else KNOWN / "mixture.ogg"
+    out = DEMO / "stems" / (song.stem if options.song else "song")
+    facts = separate(song, out, options.model.resolve() if options.model else None)
     (track,) = facts["tracks"]
     model = facts["model"]
-    print(f"\nSong     {song}  ({track['audio_seconds']:.1f} s)")
-    print(f"Model    {model['name']}" + (f": {model['description']}" if model["description"] else ""))
+    print(f"\nProgram  {CLI}")
+    print(f"Module   demucs_native {demucs_native.__version__} in {Path(demucs_native.__file__).parent}")
+    print(f"Model    {facts['model_file']}" + (f"\n         {model['description']}" if model["description"] else ""))
+    print(f"Song     {song}  ({track['audio_seconds']:.1f} s)")
     for stem in track["stems"]:
         print(f"Stem     {stem}")
     print(f"Speed    {track['run_seconds']:.1f} s, real-time factor {track['real_time_factor']:.2f} (time / audio)")
     print(f"Memory   {facts['peak_memory_bytes'] / 1e6:.0f} MB at its peak, load {facts['load_seconds']:.1f} s")
     if not model["trained"]:
         print("Quality  none: the weights of this model are untrained, so its stems are no separation.")
-    elif known:
-        print_quality(known, [Path(stem) for stem in track["stems"]])
+    elif not options.song:
+        print_quality([Path(stem) for stem in track["stems"]])
 
 
 if __name__ == "__main__":

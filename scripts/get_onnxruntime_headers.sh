@@ -1,7 +1,7 @@
 #!/bin/sh
 # Puts the ONNX Runtime C API headers (85 KB) under DEST/include, from the distribution's own signed packages.
-# Debian 12 and Ubuntu LTS have none, so the newer release that has them is asked, through a private package list
-# derived from this machine's sources: the machine's apt set-up is neither changed nor needed to be writable.
+# Where this release has none (Debian 12, Ubuntu LTS) the newer one that has them is asked, through a private package
+# list derived from this machine's sources: the machine's apt set-up is neither changed nor needed to be writable.
 #   usage: get_onnxruntime_headers.sh DEST      exit status 0: the headers are there
 set -eu
 dest=$1
@@ -26,12 +26,15 @@ apt-get indextargets --format '$(REPO_URI)|$(RELEASE)|$(COMPONENT)' 'Created-By:
   sort -u >"$work/sources.list"
 [ -s "$work/sources.list" ] || fail "no package source for $VERSION_CODENAME ($component) is configured"
 
-apt() {
-  apt-get -qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=- \
+apt_of_newer() {
+  apt-get -qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=- -o Acquire::Languages=none \
     -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work" -o APT::Sandbox::User= "$@"
 }
-(cd "$work" && apt update && apt download "$package") >"$work/log" 2>&1 ||
+cd "$work"
+apt-get -qq -o APT::Sandbox::User= download "$package" >"$work/log" 2>&1 ||
+  { apt_of_newer update && apt_of_newer download "$package"; } >"$work/log" 2>&1 ||
   fail "could not download $package from $newer: $(tail -n 1 "$work/log")"
+cd "$OLDPWD"
 dpkg-deb -x "$work/$package"_*.deb "$work/root"
 header=$(find "$work/root" -name onnxruntime_c_api.h | head -n 1)
 [ -n "$header" ] || fail "$package holds no onnxruntime_c_api.h"

@@ -1,9 +1,16 @@
 #!/bin/sh
-# Installs the Debian/Ubuntu packages that building and testing need, and those named as arguments; names them where it
-# cannot.
+# Installs the Debian/Ubuntu packages that a purpose needs, and those named after it; names them where it cannot.
+#   usage: install_system_packages.sh demo|test [PACKAGE...]
 set -eu
-wanted="g++ cmake ninja-build pkg-config ffmpeg libavcodec-dev libavformat-dev libavutil-dev libcli11-dev libgtest-dev
-libswresample-dev libncurses-dev portaudio19-dev nlohmann-json3-dev libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont espeak-ng flite $*"
+wanted="g++ cmake ninja-build pkg-config libavcodec-dev libavformat-dev libavutil-dev libswresample-dev libcli11-dev
+nlohmann-json3-dev"
+purpose=$1
+shift
+if [ "$purpose" = test ]; then
+  wanted="$wanted ffmpeg libgtest-dev libncurses-dev portaudio19-dev libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont
+espeak-ng flite"
+fi
+wanted="$wanted $*"
 python=${PYTHON:-python3}
 # Pythons from elsewhere bring these themselves.
 "$python" -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"

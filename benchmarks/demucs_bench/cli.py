@@ -1,4 +1,4 @@
-"""`demucs-bench`: quality and speed of PyTorch, the program and the Python module."""
+"""`python -m demucs_bench`: quality and speed of PyTorch, the program and the Python module."""
 
 import argparse
 import sys
@@ -22,7 +22,7 @@ _MODEL_HELP = (
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="demucs-bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m demucs_bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     quality = commands.add_parser("quality", help="SI-SDR a stem, and SNR of each backend against PyTorch")
     speed = commands.add_parser("speed", help="load, first-segment, steady and track time, and peak memory")
@@ -255,9 +255,5 @@ def _finish(results: "Results", name: str, summaries: Any, table: str, plot: Any
 
 
 def _fail(message: str, code: int = 1) -> int:
-    print(f"demucs-bench: {message}", file=sys.stderr)
+    print(f"demucs_bench: {message}", file=sys.stderr)
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

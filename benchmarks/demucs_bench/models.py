@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from demucs.htdemucs import HTDemucs
     from demucs_export.repository import Model
 
+DEMO_WEIGHTS = Path(__file__).parents[2] / "demo_model/htdemucs_demo.safetensors"
+
 
 class ModelError(Exception):
     """A model cannot be measured; the text says why."""
@@ -80,7 +82,7 @@ def choose(text: str, cache: Path) -> ModelChoice:
     if text == "demo":
         import demucs_native
 
-        return ModelChoice(demucs_native.demo_model_file(), "htdemucs_demo")
+        return ModelChoice(demucs_native.demo_model_file(), str(DEMO_WEIGHTS))
     if text in ("full", "dense"):
         return _full_size(cache / "models", dense=text == "dense")
     name, _, weights = text.partition("@")

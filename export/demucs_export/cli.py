@@ -47,9 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "model", nargs="?", help="htdemucs or another official model or signature, hf://USER/NAME, or htdemucs_demo"
-    )
+    source.add_argument("model", nargs="?", help="htdemucs or another official model or signature, or hf://USER/NAME")
     add = source.add_argument
     add("--checkpoint", type=Path, metavar="FILE", help="a .th or .safetensors of any HTDemucs")
     add("--untrained", type=int, metavar="SEED", help="the official architecture, seeded weights")
@@ -103,7 +101,7 @@ def _run(options: argparse.Namespace) -> None:
     from .api import BagReport, Report, check, export, export_bag
 
     start = time.monotonic()
-    model, name, description = _model(options)
+    model, name = _model(options)
     if options.verify is not None:
         print(verify.table(check(model, options.verify)))
         return
@@ -121,7 +119,7 @@ def _run(options: argparse.Namespace) -> None:
     if isinstance(model, BagOfModels):
         report = export_bag(model, options.output, **how)
     else:
-        report = export(model, options.output, **how, description=description)
+        report = export(model, options.output, **how)
     print(report)
     for file in report.files:
         print(f"{file}  {file.stat().st_size / 1e6:.1f} MB")
@@ -134,20 +132,18 @@ def _suffix(options: argparse.Namespace) -> str:
     return length + ("" if options.precision == "fp32" else f"_{options.precision}")
 
 
-def _model(options: argparse.Namespace) -> "tuple[Model, str, str]":
-    """The asked model, its default name, and what to say of it."""
+def _model(options: argparse.Namespace) -> "tuple[Model, str]":
+    """The asked model and its default name."""
     from . import repository, seeded, weights
 
     if options.checkpoint is not None:
-        return weights.checkpoint(options.checkpoint), options.checkpoint.stem, ""
+        return weights.checkpoint(options.checkpoint), options.checkpoint.stem
     if options.untrained is not None:
         config = seeded.read_config(options.config) if options.config else None
-        return seeded.untrained(options.untrained, config), "htdemucs_untrained", ""
-    demo = options.model == repository.DEMO and options.repo is None
-    if not demo and options.repo is None:
+        return seeded.untrained(options.untrained, config), "htdemucs_untrained"
+    if options.repo is None:
         print(f"loading {options.model}, which demucs may have to download first", file=sys.stderr)
-    model = repository.named(options.model, options.repo)
-    return model, options.model.rpartition("/")[2], repository.DEMO_DESCRIPTION if demo else ""
+    return repository.named(options.model, options.repo), options.model.rpartition("/")[2]
 
 
 def _fail(message: str, code: int) -> int:

@@ -1,4 +1,4 @@
-"""Models by name: the demo model, the official ones, and those of a folder or of a user on the hub.
+"""Models by name: the official ones, and those of a folder or of a user on the hub.
 
 A name may stand for a bag of models that separate as one. What is not official is read by
 `weights.checkpoint` alone, which executes nothing.
@@ -24,22 +24,18 @@ from .weights import SUFFIXES, checked, checkpoint, first_line
 Model = HTDemucs | BagOfModels
 """One model, or several; a bag of one is unwrapped."""
 
-DEMO = "htdemucs_demo"
-"""The small model that comes with this package."""
-DEMO_DESCRIPTION = "demo model, trained on synthesised songs only: for trying and testing, not for real music"
-DEMO_FILE = Path(__file__).with_name(f"{DEMO}.safetensors")
 HUB = "hf://"
 OTHER_WAYS = "give weights with --checkpoint FILE, or make an untrained model with --untrained SEED"
 
 
 def named(name: str, repo: Path | None = None) -> Model:
-    """The demo model, one of the folder `repo`, one of the hub (`hf://[user/]name`) or the official one of this
+    """The model of the folder `repo`, one of the hub (`hf://[user/]name`) or the official one of this
     name; raises WeightsError."""
     if repo is not None:
         return local(name, repo)
     if name.startswith(HUB):
         return hub(name.removeprefix(HUB))
-    return checkpoint(DEMO_FILE) if name == DEMO else official(name)
+    return official(name)
 
 
 def members(model: Model) -> list[HTDemucs]:
@@ -49,7 +45,7 @@ def members(model: Model) -> list[HTDemucs]:
 
 def available() -> dict[str, str]:
     """What `named` is asked for without a folder, with a word on each; nothing is downloaded."""
-    notes = {DEMO: "comes along; " + DEMO_DESCRIPTION}
+    notes = {}
     for name, members in sorted(_bags().items()):
         bag = f"a bag of {len(members)} models, " if len(members) > 1 else ""
         notes[name] = bag + "downloaded by demucs on first use" if _is_supported(name) else "not supported: no HTDemucs"

@@ -62,8 +62,8 @@ def demo_model_file() -> Path:
     file = Path(__file__).with_name("htdemucs_demo.onnx")
     if not file.exists():
         raise FileNotFoundError(
-            f"{file} is missing, as in every package not built by `make`: "
-            "`demucs-export htdemucs_demo` writes the file, to give to demucs_native.Model"
+            f"{file} is missing, as in every package built with an empty DEMUCS_ORT_DEMO_MODEL: "
+            "give demo_model/htdemucs_demo.onnx of the source tree to demucs_native.Model"
         )
     return file
 

@@ -1,6 +1,7 @@
 // The C interface, called in any order with any arguments that C can check: every byte pair of the input is a call.
 // What C cannot check stays right, as documented: buffers and lists are as long as said, handles are not used after
 // free.
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>

@@ -1,5 +1,6 @@
 // A whole separation with a fake model, of any length, overlap and shifts, with a host that misbehaves in any way; then
 // the same object again with a host that behaves.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>

@@ -15,7 +15,7 @@ from demucs.pretrained import get_model
 from demucs_bench import backends, decks, quality, report, speed
 from demucs_bench.cli import main
 from demucs_bench.dense_dft import DenseSpectrogram
-from demucs_bench.models import ModelError, choose
+from demucs_bench.models import DEMO_WEIGHTS, ModelError, choose
 from demucs_bench.results import ResultError, Results
 from demucs_bench.scores import si_sdr, snr
 from demucs_bench.tracks import musdb
@@ -263,7 +263,7 @@ def test_models_must_exist_and_match_their_weights(small_export: Report, tmp_pat
     with pytest.raises(ModelError, match="there is no model"):
         choose("nowhere.onnx", tmp_path)
     with pytest.raises(ModelError, match="not made of the weights"):
-        _ = choose(f"{small_export.onnx}@htdemucs_demo", tmp_path).pytorch
+        _ = choose(f"{small_export.onnx}@{DEMO_WEIGHTS}", tmp_path).pytorch
 
 
 def test_results_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:

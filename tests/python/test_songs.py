@@ -76,7 +76,7 @@ def test_a_failed_write_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_command_writes_the_songs_of_a_range(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["demucs-songs", "40:42", "-o", str(tmp_path), "--seconds", "2", "--jobs", "1"])
+    monkeypatch.setattr("sys.argv", ["demucs_songs", "40:42", "-o", str(tmp_path), "--seconds", "2", "--jobs", "1"])
     assert songs_main() == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["studio_0000040", "studio_0000041"]
     mixture, _ = soundfile.read(tmp_path / "studio_0000040/mixture.wav", dtype="float32")
@@ -88,7 +88,7 @@ def test_the_command_writes_the_songs_of_a_range(tmp_path: Path, monkeypatch: py
 def test_the_command_refuses_what_is_no_range(
     seeds: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["demucs-songs", "-o", str(tmp_path), "--", seeds])
+    monkeypatch.setattr("sys.argv", ["demucs_songs", "-o", str(tmp_path), "--", seeds])
     with pytest.raises(SystemExit) as stopped:
         songs_main()
     assert stopped.value.code == 2

@@ -141,10 +141,10 @@ def test_weights_are_a_half_precision_checkpoint_that_exports_read(songs: Path, 
 def test_the_command_trains_and_says_what_is_wrong(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = ["demucs-train", str(songs), "-o", str(tmp_path / "run"), "--steps", "2", "--batch", "1", "--crop", "0.5"]
+    run = ["demucs_training", str(songs), "-o", str(tmp_path / "run"), "--steps", "2", "--batch", "1", "--crop", "0.5"]
     monkeypatch.setattr("sys.argv", run)
     assert train_main() == 0
     assert checkpoint(tmp_path / "run/htdemucs_demo.safetensors").sources == ["drums", "bass", "other", "vocals"]
-    monkeypatch.setattr("sys.argv", ["demucs-train", str(tmp_path / "nothing"), "-o", str(tmp_path / "run2")])
+    monkeypatch.setattr("sys.argv", ["demucs_training", str(tmp_path / "nothing"), "-o", str(tmp_path / "run2")])
     assert train_main() == 1
     assert "no songs" in capsys.readouterr().err

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/utf8_path.hpp"
 #include "c_api/c_api_support.hpp"
 #include "demucs_ort/demucs_ort.hpp"
 
@@ -109,10 +110,7 @@ SeparatorOptions convert(const demucs_ort_separator_options* given) {
 
 std::string text(const char* given) { return given == nullptr ? std::string() : std::string(given); }
 
-std::filesystem::path path(const char* utf8) {
-  const auto* letters = reinterpret_cast<const char8_t*>(utf8);
-  return utf8 == nullptr ? std::filesystem::path() : std::filesystem::path(letters);
-}
+std::filesystem::path path(const char* utf8) { return utf8 == nullptr ? std::filesystem::path() : utf8_path(utf8); }
 
 }  // namespace demucs_ort::c_api
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/utf8_path.hpp"
 #include "demucs_ort/error.hpp"
 #include "model/model_contract.hpp"
 
@@ -61,7 +62,7 @@ fs::path member_file(const json& member, const fs::path& folder) {
       broken("its member '" + name + "' is not the name of a file beside it");
     }
     std::error_code error;
-    if (fs::path file = folder / fs::u8path(name); fs::is_regular_file(file, error)) return file;
+    if (fs::path file = folder / utf8_path(name); fs::is_regular_file(file, error)) return file;
   }
   throw Error(Status::bad_model,
               "its member '" + text(member, "onnx") + "' is missing; keep the files of a bag together in one folder");

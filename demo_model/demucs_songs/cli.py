@@ -1,4 +1,4 @@
-"""`demucs-songs`: writes synthesised songs with their stems."""
+"""`python -m demucs_songs`: writes synthesised songs with their stems."""
 
 import argparse
 import sys
@@ -26,7 +26,7 @@ def seeds(text: str) -> range:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="demucs-songs",
+        prog="python -m demucs_songs",
         description="Write synthesised songs as in MUSDB18-HQ: OUT/NAME/{mixture,drums,bass,other,vocals}.wav",
         epilog="Songs that are there already are kept. The same seed gives the same song.",
     )
@@ -48,12 +48,8 @@ def main() -> int:
                 pool.shutdown(cancel_futures=True)
                 raise
     except (MissingInstrument, OSError) as error:
-        print(f"demucs-songs: {error}", file=sys.stderr)
+        print(f"demucs_songs: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,7 +15,7 @@ from .voice import flite_song, sing, speaking_singer, vowel_singer
 
 STEMS = ("drums", "bass", "other", "vocals")
 HELD_OUT = 1_000_000
-"""Seeds from here on are for measuring only: `demucs-train` never trains on them."""
+"""Seeds from here on are for measuring only: `demucs_training` never trains on them."""
 
 Palette = Literal["studio", "foreign"]
 """`studio`: FluidR3 samples, synthesisers, espeak-ng and formant singers: what the demo model is trained on.

@@ -1,4 +1,4 @@
-"""`demucs-train`: trains the demo model on synthesised songs, resumable."""
+"""`python -m demucs_training`: trains the demo model on synthesised songs, resumable."""
 
 import argparse
 import json
@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import safetensors.torch
-import torch
 from demucs.htdemucs import HTDemucs
 from demucs_export import WeightsError, checkpoint
 from demucs_songs import HELD_OUT
@@ -42,8 +41,8 @@ def write_weights(model: HTDemucs, path: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="demucs-train", description=__doc__)
-    parser.add_argument("songs", type=Path, help="a folder of songs, as written by demucs-songs")
+    parser = argparse.ArgumentParser(prog="python -m demucs_training", description=__doc__)
+    parser.add_argument("songs", type=Path, help="a folder of songs, as written by demucs_songs")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder of the run: checkpoint, log, weights")
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--batch", type=int, default=Settings.batch)
@@ -69,14 +68,9 @@ def main() -> int:
             trainer.run(options.out / CHECKPOINT, options.save_every, report)
         write_weights(trainer.averaged(), options.out / "htdemucs_demo.safetensors")
     except (ValueError, OSError, WeightsError) as error:
-        print(f"demucs-train: {error}", file=sys.stderr)
+        print(f"demucs_training: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("demucs-train: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        print("demucs_training: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130
     return 0
-
-
-if __name__ == "__main__":
-    torch.set_float32_matmul_precision("high")
-    sys.exit(main())
