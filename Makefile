@@ -5,9 +5,11 @@ CLI := build/release/demucs_ort_cli
 HEADERS := .deps/onnxruntime/include
 WHEEL := build/wheel.stamp
 INSTALLED := build/installed.stamp
+EXPORTER := build/exporter.stamp
 CPP_SOURCES := $(wildcard $(shell git ls-files "cpp/*.h" "cpp/*.hpp" "cpp/*.cpp") tests/cpp/*.c* tests/fuzz/*.[ch]pp examples/*.c* python/*.[ch]pp)
-WHEEL_SOURCES := $(wildcard $(shell git ls-files cpp/include cpp/src cpp/files cpp/app cpp/cli cmake python export) CMakeLists.txt pyproject.toml \
-                 demo_model/htdemucs_demo.onnx python/demucs_native/*.json)
+WHEEL_SOURCES := $(wildcard $(shell git ls-files cpp/include cpp/src cpp/files cpp/app cpp/cli cmake python) CMakeLists.txt pyproject.toml README.md \
+                 demo_model/htdemucs_demo.onnx)
+EXPORTER_SOURCES := $(wildcard $(shell git ls-files export)) CMakeLists.txt
 # Prints the library inside the onnxruntime package, which the programs here load.
 FIND_ONNXRUNTIME := from _runtime import onnxruntime_library as find; print(find() or str())
 find_onnxruntime = $$(PYTHONPATH=python/demucs_native $(VENV)/python -c "$(FIND_ONNXRUNTIME)")
@@ -31,15 +33,16 @@ help:
 demo: $(INSTALLED) .venv/demo
 	@$(VENV)/python scripts/demo.py $(if $(SONG),--song "$(SONG)") $(if $(MODEL),--model "$(MODEL)")
 
-.venv/tools: constraints.txt scripts/install_system_packages.sh
+.venv/tools: constraints.txt pyproject.toml scripts/install_system_packages.sh
 	@PYTHON=$(PYTHON) scripts/install_system_packages.sh demo
 	@echo "Setting up .venv"
 	@$(PYTHON) -m venv .venv
-	@$(VENV)/pip install -q -c constraints.txt --no-compile scikit-build-core pybind11 filelock numpy onnxruntime
+	@$(VENV)/pip install -q -c constraints.txt --no-compile --upgrade pip
+	@$(VENV)/pip install -q -c constraints.txt --no-compile --group build
 	@touch $@
 
 .venv/demo: .venv/tools
-	@$(VENV)/pip install -q -c constraints.txt --no-compile matplotlib soundfile
+	@$(VENV)/pip install -q -c constraints.txt --no-compile --group demo
 	@touch $@
 
 # CMake asks for them again where this failed, and has another place to take them from.
@@ -61,16 +64,20 @@ $(INSTALLED): $(WHEEL)
 	@touch $@
 
 # What everything else needs, on top. Benchmarks and demo_model are run from here and in no package.
-setup: .venv/test
+setup: .venv/test $(EXPORTER)
 	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test
 
-.venv/test: constraints.txt pyproject.toml .venv/demo | $(INSTALLED)
+.venv/test: constraints.txt pyproject.toml export/pyproject.toml .venv/demo | $(INSTALLED)
 	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test
 	@echo "Setting up .venv for the tests (a few minutes the first time)"
 	@$(VENV)/pip install -q -c constraints.txt setuptools cython
-	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation "$$(echo dist/*.whl)[test]"
+	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation --group test './export[cpu]'
 	@printf '%s\n' "$(CURDIR)/demo_model" "$(CURDIR)/benchmarks" \
 	  >"$$($(VENV)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/demucs_ort_checkout.pth"
+	@touch $@
+
+$(EXPORTER): .venv/test $(EXPORTER_SOURCES)
+	@$(VENV)/pip install -q --no-deps --no-build-isolation --force-reinstall ./export
 	@touch $@
 
 # Warnings are errors for those who develop, from the first file on.

@@ -113,6 +113,19 @@ ModelOptions model_options(const std::string& provider, const std::optional<Prov
   return options;
 }
 
+/// What `call` returns, which needs ONNX Runtime. Where there is none, the error says what to install.
+template <typename Call>
+auto with_onnxruntime(Call call) {
+  try {
+    return call();
+  } catch (const Error& failure) {
+    if (failure.status() != Status::runtime_missing || !default_library().empty()) throw;
+    throw Error(Status::runtime_missing, std::string("no Python package with ONNX Runtime is installed (pip install "
+                                                     "\"demucs-ort[cpu]\", or [gpu] or [openvino]), and ") +
+                                             failure.what());
+  }
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, module) {
@@ -123,7 +136,11 @@ PYBIND11_MODULE(_core, module) {
       "_set_default_library", [](const std::filesystem::path& path) { default_library() = path; }, py::arg("path"));
 
   module.def(
-      "providers", [] { return Model::available_providers(model_options("cpu", std::nullopt, 0, 1, false)); },
+      "providers",
+      [] {
+        const ModelOptions options = model_options("cpu", std::nullopt, 0, 1, false);
+        return with_onnxruntime([&] { return Model::available_providers(options); });
+      },
       "The providers that the ONNX Runtime library offers, as `Model` takes them. Raises Error.");
 
   py::classh<Model>(module, "Model",
@@ -134,9 +151,10 @@ PYBIND11_MODULE(_core, module) {
                        bool low_priority) {
              const auto view = static_cast<std::string_view>(data);
              const py::gil_scoped_release release;
+             const ModelOptions options =
+                 model_options(provider, provider_options, threads, max_concurrent_runs, low_priority);
              return std::const_pointer_cast<Model>(
-                 Model::load(view.data(), view.size(),
-                             model_options(provider, provider_options, threads, max_concurrent_runs, low_priority)));
+                 with_onnxruntime([&] { return Model::load(view.data(), view.size(), options); }));
            }),
            py::arg("data"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
            py::arg("provider_options") = py::none(), py::arg("max_concurrent_runs") = 1,
@@ -145,8 +163,9 @@ PYBIND11_MODULE(_core, module) {
                        const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
                        bool low_priority) {
              const py::gil_scoped_release release;
-             return std::const_pointer_cast<Model>(Model::load(
-                 path, model_options(provider, provider_options, threads, max_concurrent_runs, low_priority)));
+             const ModelOptions options =
+                 model_options(provider, provider_options, threads, max_concurrent_runs, low_priority);
+             return std::const_pointer_cast<Model>(with_onnxruntime([&] { return Model::load(path, options); }));
            }),
            py::arg("path"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
            py::arg("provider_options") = py::none(), py::arg("max_concurrent_runs") = 1,

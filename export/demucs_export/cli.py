@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             _run(options)
     except ModuleNotFoundError as error:
-        return _fail(f"the package {error.name!r} is missing: pip install 'demucs-ort[export]'", 2)
+        return _fail(f"the package {error.name!r} is missing: pip install 'demucs-ort-export[cpu]'", 2)
     except ExportError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:

@@ -7,12 +7,14 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import onnxruntime  # type: ignore[import-untyped]
+
 from . import metadata
 from .errors import ExportError
 from .verify import TOLERANCES, Row
 
 _BY_FILE = ("files", "measured")
-_PACKAGES = ("demucs-ort", "demucs", "torch", "onnx", "onnxruntime")
+_PACKAGES = ("demucs-ort-export", "demucs", "torch", "onnx")
 
 
 def write(path: Path, files: Sequence[Path], facts: Mapping[str, str], rows: Sequence[Row]) -> None:
@@ -23,7 +25,7 @@ def write(path: Path, files: Sequence[Path], facts: Mapping[str, str], rows: Seq
         "files": {file.name: _identity(file) for file in files},
         "tolerance": vars(TOLERANCES[facts["demucs_ort.precision"]]),
         "measured": {file.name: {stem: _worst(rows, file.name, stem) for stem in stems} for file in files},
-        "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
+        "versions": _versions(),
     }
     _save(path, content)
 
@@ -68,6 +70,11 @@ def _bare(facts: Mapping[str, str]) -> dict[str, str]:
 
 def _save(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _versions() -> dict[str, str]:
+    packages = {package: importlib.metadata.version(package) for package in _PACKAGES}
+    return packages | {"onnxruntime": onnxruntime.__version__}  # several packages bring it
 
 
 def _identity(file: Path) -> dict[str, int | str]:

@@ -5,7 +5,8 @@
 >>> stems = model.separate(mix)  # float32 (2, frames) in, {"drums": (2, frames), ...} out
 >>> demucs_native.separate_file("song.mp3", "out", model, format="flac")  # [Path("out/drums.flac"), ...]
 
-The `onnxruntime` package's library does the computing; DEMUCS_ORT_ONNXRUNTIME names another one.
+ONNX Runtime computes: the library of the package onnxruntime, onnxruntime-gpu or onnxruntime-openvino, whichever is
+installed. DEMUCS_ORT_ONNXRUNTIME names another library.
 """
 
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from demucs_native import _core, _runtime
 from demucs_native._core import (
-    Error,
     Deck,
-    DeckState,
     DeckPool,
+    DeckState,
+    Error,
     Model,
     Stream,
     __version__,
@@ -32,11 +33,11 @@ if (_library := _runtime.onnxruntime_library()) is not None:
     _core._set_default_library(_library)
 
 __all__ = [
+    "Deck",
+    "DeckPool",
+    "DeckState",
     "Error",
     "FetchError",
-    "Deck",
-    "DeckState",
-    "DeckPool",
     "Model",
     "Stream",
     "__version__",

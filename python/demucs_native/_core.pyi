@@ -338,4 +338,4 @@ def separate_file(path: os.PathLike | str | bytes, out: os.PathLike | str | byte
     with status 'output_failed' if the files cannot be written, with 'runtime_missing' if this module was built without
     FFmpeg, and what Model.separate raises. Other threads run meanwhile; Ctrl-C stops it and leaves no file.
     """
-__version__: str = '0.1.0'
+__version__: str

@@ -17,7 +17,7 @@ INDEX_FILE = Path(__file__).with_name("released_models.json")
 """What the release workflow fills in (`scripts/make_release_index.py`); in the source folder it has no models."""
 CACHE_VARIABLE = "DEMUCS_ORT_CACHE"
 URL_VARIABLE = "DEMUCS_ORT_BASE_URL"
-EXPORT_HINT = "`demucs-export htdemucs -o models/` makes one (pip install 'demucs-ort[export]')"
+EXPORT_HINT = "`demucs-export htdemucs -o models/` makes one (pip install 'demucs-ort-export[cpu]')"
 
 
 @dataclass(frozen=True)

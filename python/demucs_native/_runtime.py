@@ -1,14 +1,15 @@
-"""Finds the ONNX Runtime library that comes with the `onnxruntime` package (also -gpu, -openvino, ...)."""
+"""Finds the ONNX Runtime library of the package onnxruntime, onnxruntime-gpu or onnxruntime-openvino."""
 
 import importlib.util
 from pathlib import Path
 
+_NAMES = ("libonnxruntime.so*", "libonnxruntime.*dylib", "onnxruntime.dll")
+
 
 def onnxruntime_library() -> Path | None:
-    """The package's shared library, or None if the package is not installed."""
+    """The shared library in the Python package `onnxruntime`, or None if there is none."""
     spec = importlib.util.find_spec("onnxruntime")
-    if spec is None or spec.origin is None:
-        return None
-    capi = Path(spec.origin).parent / "capi"
-    names = ("libonnxruntime.so*", "libonnxruntime.*dylib", "onnxruntime.dll")
-    return next((library for name in names for library in sorted(capi.glob(name))), None)
+    # In a frozen program the package may be a folder of libraries without Python code, which has no origin.
+    folders = () if spec is None else spec.submodule_search_locations or ()
+    found = (file for folder in folders for name in _NAMES for file in sorted((Path(folder) / "capi").glob(name)))
+    return next(found, None)

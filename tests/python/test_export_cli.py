@@ -194,7 +194,7 @@ def test_missing_pytorch_is_one_sentence():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == ("demucs-export: the package 'torch' is missing: pip install 'demucs-ort[export]'\n")
+    assert done.stderr == ("demucs-export: the package 'torch' is missing: pip install 'demucs-ort-export[cpu]'\n")
 
 
 def test_unsupported_model_is_named(tmp_path, capsys):

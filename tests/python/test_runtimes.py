@@ -48,6 +48,13 @@ def test_python_without_our_code(runtime: str, small_export: Report, expected: d
     assert levels(said) == pytest.approx(expected, abs=1e-4)
 
 
+def test_the_module_uses_the_installed_package(small_export: Report) -> None:
+    code = "import sys, demucs_native; print(demucs_native.Model(sys.argv[1]).onnxruntime_version)"
+    present = run(sys.executable, "-c", "import onnxruntime; print(onnxruntime.__version__)")
+    assert run(sys.executable, "-c", code, small_export.onnx) == present
+    assert run(sys.executable, "-c", code, small_export.onnx, PYTHONPATH=str(OLDEST)).strip() == "1.21.0"
+
+
 def test_cpp_without_our_code(small_export: Report, expected: dict[str, float], tmp_path: Path) -> None:
     library = onnxruntime_library()
     assert library is not None

@@ -25,7 +25,7 @@ const std::vector<std::filesystem::path> system_names{"onnxruntime.dll"};
 
 void* open_library(const std::filesystem::path& path, std::string& reason) {
   HMODULE library = LoadLibraryW(path.c_str());
-  if (library == nullptr) reason = "Windows error " + std::to_string(GetLastError());
+  if (library == nullptr) reason = "'" + path.string() + "': Windows error " + std::to_string(GetLastError());
   return reinterpret_cast<void*>(library);
 }
 
@@ -76,16 +76,17 @@ void* onnxruntime_entry_point(const std::filesystem::path& wanted) {
     }
     return entry_point;
   }
-  std::string reason;
+  std::string tried;
   for (const auto& path : paths) {
-    void* library = open_library(path, reason);
-    if (library == nullptr) continue;
-    entry_point = find_entry_point(library);
-    loaded = path;
-    if (entry_point != nullptr) return entry_point;
-    reason = "'" + path.string() + "' is not ONNX Runtime";
+    std::string reason = "'" + path.string() + "' is not ONNX Runtime";
+    if (void* library = open_library(path, reason); library != nullptr) {
+      entry_point = find_entry_point(library);
+      loaded = path;
+      if (entry_point != nullptr) return entry_point;
+    }
+    tried += (tried.empty() ? "" : "; ") + reason;
   }
-  throw Error(Status::runtime_missing, std::string("no ONNX Runtime library could be loaded (") + reason +
+  throw Error(Status::runtime_missing, "no ONNX Runtime library could be loaded (" + tried +
                                            "); install ONNX Runtime 1.21 or later, or name its shared library in " +
                                            variable);
 }
