@@ -18,6 +18,13 @@ ROOMS: Mapping[str, Mapping[str, Iterable[str]]] = {
         "deck": ("base", "model", "separation"),
         "c_api": ("base", "model", "separation", "stream", "deck"),
     },
+    "cpp/files": {
+        "common": (),
+        "read": ("common",),
+        "write": ("common",),
+        "stem_file": ("common", "read", "write"),
+        "track": ("common", "read", "write", "stem_file"),
+    },
 }
 
 # A library's headers, and the only folders that may include them.
