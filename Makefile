@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv/bin
 CLI := build/release/demucs_ort_cli
-HEADERS := .deps/onnxruntime/include
 WHEEL := build/wheel.stamp
 INSTALLED := build/installed.stamp
 EXPORTER := build/exporter.stamp
@@ -13,7 +12,7 @@ EXPORTER_SOURCES := $(wildcard $(shell git ls-files export)) CMakeLists.txt
 # Prints the library inside the onnxruntime package, which the programs here load.
 FIND_ONNXRUNTIME := from _runtime import onnxruntime_library as find; print(find() or str())
 find_onnxruntime = $$(PYTHONPATH=python/demucs_native $(VENV)/python -c "$(FIND_ONNXRUNTIME)")
-# While one core waits for a download the other compiles.
+# What is downloaded is downloaded while the compiler runs.
 MAKEFLAGS += --jobs=2
 
 .PHONY: help demo test build setup demo-model sanitize fuzz lint format stubs clean
@@ -30,7 +29,7 @@ help:
 	@echo "make clean      delete what was built; keeps .venv and the demo's stems"
 
 # What demo needs. PyTorch, the exporter and the synthesiser are not among it.
-demo: $(INSTALLED) .venv/demo
+demo: $(INSTALLED)
 	@$(VENV)/python scripts/demo.py $(if $(SONG),--song "$(SONG)") $(if $(MODEL),--model "$(MODEL)")
 
 .venv/tools: constraints.txt pyproject.toml scripts/install_system_packages.sh
@@ -45,22 +44,20 @@ demo: $(INSTALLED) .venv/demo
 	@$(VENV)/pip install -q -c constraints.txt --no-compile --group demo
 	@touch $@
 
-# CMake asks for them again where this failed, and has another place to take them from.
-$(HEADERS): | .venv/tools
-	-@scripts/get_onnxruntime_headers.sh .deps/onnxruntime
-
 # One build makes the program and the module. Demo and tests use what a user would install: the wheel.
-$(WHEEL): .venv/tools $(WHEEL_SOURCES) | $(HEADERS)
+$(WHEEL): .venv/tools $(WHEEL_SOURCES)
 	@echo "Building $(CLI) and the module demucs_native"
 	@rm -rf dist
 	@$(VENV)/pip wheel -q . --no-deps --no-build-isolation --wheel-dir dist --config-settings build-dir=build/release \
 	  --config-settings "build.targets=_core;demucs_ort_cli" --config-settings cmake.define.DEMUCS_ORT_BUILD_CLI=ON \
-	  --config-settings cmake.define.DEMUCS_ORT_INSTALL=ON $(STRICT) \
-	  --config-settings cmake.define.DEMUCS_ORT_DEFAULT_ONNXRUNTIME="$(find_onnxruntime)"
+	  --config-settings cmake.define.DEMUCS_ORT_INSTALL=ON $(STRICT)
 	@touch $@
 
-$(INSTALLED): $(WHEEL)
+# The program learns where the library that it loads was installed meanwhile: one file is compiled again.
+$(INSTALLED): $(WHEEL) .venv/demo
 	@$(VENV)/pip install -q --no-deps --force-reinstall dist/*.whl
+	@cmake build/release --log-level=WARNING -DDEMUCS_ORT_DEFAULT_ONNXRUNTIME="$(find_onnxruntime)" >/dev/null
+	@cmake --build build/release --target demucs_ort_cli -- --quiet
 	@touch $@
 
 # What everything else needs, on top. Benchmarks and demo_model are run from here and in no package.
@@ -70,7 +67,7 @@ setup: .venv/test $(EXPORTER)
 .venv/test: constraints.txt pyproject.toml export/pyproject.toml .venv/demo | $(INSTALLED)
 	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test
 	@echo "Setting up .venv for the tests (a few minutes the first time)"
-	@$(VENV)/pip install -q -c constraints.txt setuptools cython
+	@$(VENV)/pip install -q -c constraints.txt setuptools cython hatchling
 	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation --group test './export[cpu]'
 	@printf '%s\n' "$(CURDIR)/demo_model" "$(CURDIR)/benchmarks" \
 	  >"$$($(VENV)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/demucs_ort_checkout.pth"

@@ -97,7 +97,7 @@ def test_list_says_what_can_be_exported(capsys):
     assert "first use" in lines["htdemucs_6s"]
     assert "a bag of 4" in lines["htdemucs_ft"]
     assert "not supported" in lines["hdemucs_mmi"]
-    assert "not for real music" in lines["htdemucs_demo"]
+    assert "htdemucs_demo" not in lines
 
 
 def test_verify_writes_nothing_and_fails_for_a_file_of_other_weights(tiny_export, config, tmp_path, capsys):
@@ -109,15 +109,6 @@ def test_verify_writes_nothing_and_fails_for_a_file_of_other_weights(tiny_export
     assert cli.main(["--untrained", "2", *arguments, "--precision", "int8"]) == 2
     assert "from the file" in one_sentence(capsys)
     assert not (tmp_path / "no").exists()
-
-
-def test_demo_model_is_described_as_one(calls, capsys):
-    assert cli.main(["htdemucs_demo"]) == 4
-    options = calls[0][2]
-    assert options["name"] == "htdemucs_demo"
-    assert options["trained"]
-    assert "not for real music" in options["description"]
-    assert "download" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

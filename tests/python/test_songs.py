@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import soundfile
 from demucs_songs import RATE, STEMS, Palette, synthesise
 from demucs_songs.cli import main as songs_main
 from demucs_songs.files import ensure, write
+from support import ROOT
 
 SECONDS = 6.0
 
@@ -105,3 +107,11 @@ def test_a_song_does_not_depend_on_what_the_process_did_before(tmp_path: Path) -
     for name in ("fresh", "used"):
         subprocess.run([sys.executable, "-c", code, tmp_path / name, name], check=True)
     np.testing.assert_array_equal(np.load(tmp_path / "used.npy"), np.load(tmp_path / "fresh.npy"))
+
+
+@pytest.mark.parametrize("package", ["demucs_bench", "demucs_songs", "demucs_training"])
+def test_what_is_run_from_the_checkout_is_found_and_is_in_no_wheel(package: str, tmp_path: Path) -> None:
+    said = subprocess.run([sys.executable, "-m", package, "--help"], capture_output=True, text=True, cwd=tmp_path)
+    assert said.stdout.startswith(f"usage: python -m {package}"), said.stderr
+    (wheel,) = (ROOT / "dist").glob("demucs_ort-*.whl")
+    assert not any(name.startswith(package) for name in zipfile.ZipFile(wheel).namelist())
