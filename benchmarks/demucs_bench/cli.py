@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(options, [name for name in known if name in backends])
     except ModuleNotFoundError as error:
-        return _fail(f"the package {error.name!r} is missing: pip install 'demucs-ort[bench]'")
+        return _fail(f"the package {error.name!r} is missing: `make setup` installs it")
     except KeyboardInterrupt:
         return _fail("interrupted; --resume FOLDER goes on", 130)
 
