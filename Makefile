@@ -4,11 +4,9 @@ VENV := .venv/bin
 CLI := build/release/demucs_ort_cli
 WHEEL := build/wheel.stamp
 INSTALLED := build/installed.stamp
-EXPORTER := build/exporter.stamp
 CPP_SOURCES := $(wildcard $(shell git ls-files "cpp/*.h" "cpp/*.hpp" "cpp/*.cpp") tests/cpp/*.c* tests/fuzz/*.[ch]pp examples/*.c* python/*.[ch]pp)
 WHEEL_SOURCES := $(wildcard $(shell git ls-files cpp/include cpp/src cpp/files cpp/app cpp/cli cmake python) CMakeLists.txt pyproject.toml README.md \
                  demo_model/htdemucs_demo.onnx)
-EXPORTER_SOURCES := $(wildcard $(shell git ls-files export)) CMakeLists.txt
 # Prints the library inside the onnxruntime package, which the programs here load.
 FIND_ONNXRUNTIME := from _runtime import onnxruntime_library as find; print(find() or str())
 find_onnxruntime = $$(PYTHONPATH=python/demucs_native $(VENV)/python -c "$(FIND_ONNXRUNTIME)")
@@ -61,20 +59,16 @@ $(INSTALLED): $(WHEEL) .venv/demo
 	@touch $@
 
 # What everything else needs, on top. Benchmarks and demo_model are run from here and in no package.
-setup: .venv/test $(EXPORTER)
+setup: .venv/test
 	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test
 
 .venv/test: constraints.txt pyproject.toml export/pyproject.toml .venv/demo | $(INSTALLED)
 	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test
 	@echo "Setting up .venv for the tests (a few minutes the first time)"
 	@$(VENV)/pip install -q -c constraints.txt setuptools cython hatchling
-	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation --group test './export[cpu]'
+	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation --group test -e './export[cpu]'
 	@printf '%s\n' "$(CURDIR)/demo_model" "$(CURDIR)/benchmarks" \
 	  >"$$($(VENV)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/demucs_ort_checkout.pth"
-	@touch $@
-
-$(EXPORTER): .venv/test $(EXPORTER_SOURCES)
-	@$(VENV)/pip install -q --no-deps --no-build-isolation --force-reinstall ./export
 	@touch $@
 
 # Warnings are errors for those who develop, from the first file on.

@@ -30,6 +30,7 @@ def parts() -> dict[str, list[list[str]]]:
             [str(TOOLS / "ruff"), "format", "--check", "-q", "."],
             [str(TOOLS / "clang-format"), "--dry-run", "--Werror", *cpp_files()],
             [str(TOOLS / "mypy"), *PACKAGES, "scripts"],
+            [sys.executable, "scripts/check_rooms.py"],
             [str(TOOLS / "zizmor"), "--offline", "--strict-collection", "--quiet", ".github"],
         ],
         "cpp": [["ctest", "--preset", "test"]],
