@@ -1,5 +1,6 @@
 #include "demo_model.hpp"
 
+#include <filesystem>
 #include <system_error>
 
 #include "common/exit_error.hpp"

@@ -1,10 +1,13 @@
 #include "exit_code.hpp"
 
 #include <exception>
+#include <functional>
 #include <new>
+#include <string>
 
 #include "common/exit_error.hpp"
 #include "demucs_ort/error.hpp"
+#include "interrupt.hpp"
 
 namespace {
 

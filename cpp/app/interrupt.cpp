@@ -1,7 +1,9 @@
 #include "interrupt.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
+#include <thread>
 
 namespace {
 

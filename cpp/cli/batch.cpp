@@ -4,13 +4,22 @@
 #include <atomic>
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "common/exit_error.hpp"
+#include "console.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "exit_code.hpp"
+#include "interrupt.hpp"
+#include "library.hpp"
+#include "options.hpp"
+#include "report.hpp"
 #include "track/file_settings.hpp"
 #include "track/separate_track.hpp"
 #include "track/track.hpp"

@@ -1,9 +1,12 @@
 #include "console.hpp"
 
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <mutex>
+#include <string>
 
 #ifdef _WIN32
 #include <io.h>

@@ -1,15 +1,20 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/exit_error.hpp"
 #include "demo_model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "demucs_ort/version.hpp"
 #include "library.hpp"
+#include "track/file_settings.hpp"
 
 namespace {
 

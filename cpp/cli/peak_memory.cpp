@@ -1,5 +1,7 @@
 #include "peak_memory.hpp"
 
+#include <cstdint>
+
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>

@@ -1,10 +1,14 @@
 #include "report.hpp"
 
 #include <nlohmann/json.hpp>
+#include <string>
 
+#include "demucs_ort/model.hpp"
 #include "demucs_ort/version.hpp"
 #include "json_file.hpp"
+#include "options.hpp"
 #include "peak_memory.hpp"
+#include "track/track.hpp"
 
 using nlohmann::ordered_json;
 

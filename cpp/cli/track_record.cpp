@@ -1,12 +1,20 @@
 #include "track_record.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
+#include <set>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "common/encoding.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "json_file.hpp"
 #include "stem_file/stem_settings.hpp"
+#include "track/file_settings.hpp"
+#include "track/track.hpp"
 
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;

@@ -1,7 +1,13 @@
 #include "deck_player.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "demucs_ort/deck.hpp"
 
 namespace {
 

@@ -1,5 +1,11 @@
 #include "screen.hpp"
 
+#include <string>
+
+#include "deck_player.hpp"
+#include "demucs_ort/deck.hpp"
+#include "desk.hpp"
+
 #define NCURSES_NOMACROS  // else they hide functions of the standard library
 #include <curses.h>
 #include <unistd.h>

@@ -4,13 +4,13 @@
 #include <semaphore.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <cstdlib>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <thread>
 

@@ -1,3 +1,5 @@
+#include "demucs_ort/cancel.hpp"
+
 #include <gtest/gtest.h>
 
 #include "base/cancel_state.hpp"

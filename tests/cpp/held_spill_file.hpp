@@ -5,7 +5,10 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
+#include <initializer_list>
 #include <mutex>
+#include <span>
 
 #include "deck/spill_file.hpp"
 

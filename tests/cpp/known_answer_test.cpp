@@ -3,9 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstddef>
 #include <limits>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "model/model_contract.hpp"
 
 using namespace demucs_ort;
 

@@ -5,11 +5,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
+#include <ios>
 #include <iterator>
+#include <memory>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/separator.hpp"
 

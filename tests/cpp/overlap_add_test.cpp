@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 using namespace demucs_ort;
 
 TEST(OverlapAdd, SumsWeightedPiecesAndForgetsWhatIsPopped) {

@@ -3,11 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
 
 using namespace demucs_ort;
 

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <numeric>
+#include <cstddef>
+#include <vector>
 
 #include "separation/segment_spacing.hpp"
 

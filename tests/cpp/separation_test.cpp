@@ -4,10 +4,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <functional>
 #include <limits>
 #include <numbers>
+#include <stdexcept>
+#include <vector>
 
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
+#include "separation/infer.hpp"
 
 using namespace demucs_ort;
 

@@ -5,9 +5,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <thread>
+#include <vector>
 
+#include "deck/spill_file.hpp"
+#include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
 
 using namespace demucs_ort;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "demucs_ort/model.hpp"
 #include "demucs_ort/stream.hpp"
 
 using Track = std::vector<std::vector<float>>;  // [channel][frame]

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -12,7 +13,9 @@
 #include <vector>
 
 #include "audio_thread_guard.hpp"
+#include "demucs_ort/model.hpp"
 #include "demucs_ort/stream.hpp"
+#include "separation/infer.hpp"
 #include "stream/stream_engine.hpp"
 #include "stream_fixture.hpp"
 

@@ -7,15 +7,24 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "stream/stream_engine.hpp"
+#include "stream/stream_schedule.hpp"
+#include "stream/window_separation.hpp"
 #include "stream_fixture.hpp"
 
 using namespace demucs_ort;

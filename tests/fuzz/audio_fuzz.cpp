@@ -1,4 +1,5 @@
 // Any bytes as a song. FFmpeg's own code is not instrumented, but runs with the checked allocator.
+#include <ios>
 extern "C" {
 #include <libavutil/log.h>
 }

@@ -3,8 +3,10 @@
 // free.
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "demucs_ort/c_api.h"

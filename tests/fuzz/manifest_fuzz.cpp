@@ -2,8 +2,12 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <ios>
+#include <string>
 
 #include "demucs_ort/error.hpp"
 #include "input.hpp"

@@ -1,10 +1,14 @@
 // What a model file may say of itself. A line "key=value" is metadata, "<mix f -1 2 1000" an input, ">..." an output.
+#include <cstddef>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
 #include "input.hpp"
 #include "model/known_answer.hpp"
 #include "model/model_contract.hpp"

@@ -2,11 +2,19 @@
 // the same object again with a host that behaves.
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <limits>
 #include <stdexcept>
+#include <vector>
 
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "input.hpp"
+#include "separation/segment_spacing.hpp"
 #include "separation/separation.hpp"
 
 using namespace demucs_ort;

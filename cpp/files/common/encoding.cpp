@@ -1,12 +1,14 @@
 #include "common/encoding.hpp"
+#include "common/ffmpeg.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "common/exit_error.hpp"
-#include "common/ffmpeg.hpp"
 
 namespace {
 

@@ -1,5 +1,9 @@
 #include "common/ffmpeg.hpp"
 
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
 std::string ffmpeg_reason(int error) {
   char text[AV_ERROR_MAX_STRING_SIZE] = {};
   av_strerror(error, text, sizeof text);

@@ -2,9 +2,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
 #include <utility>
 
+#include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 #include "common/ffmpeg.hpp"
 

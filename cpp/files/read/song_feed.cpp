@@ -1,6 +1,8 @@
 #include "read/song_feed.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <filesystem>
 
 namespace {
 

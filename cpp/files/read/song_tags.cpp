@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/tags.hpp"
 #include "common/ffmpeg.hpp"
 
 namespace {

@@ -1,9 +1,14 @@
 #include "stem_file/copied_mix_stage.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "common/ffmpeg.hpp"
+#include "read/packet_copy.hpp"
+#include "write/packet_sink.hpp"
 
 CopiedMixStage::CopiedMixStage(std::unique_ptr<PacketCopy> song, PacketSink& packets)
     : song_(std::move(song)), packets_(packets) {}

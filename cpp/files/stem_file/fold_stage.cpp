@@ -1,7 +1,11 @@
 #include "stem_file/fold_stage.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <functional>
+
+#include "stem_file/stem_settings.hpp"
 
 void FoldStage::write(std::size_t frames, const float* const* const* streams) {
   std::array<std::array<const float*, stem_file_channels>, stem_place_count> channels;

@@ -1,8 +1,11 @@
 #include "stem_file/song_mix_stage.hpp"
 
+#include <cstddef>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "read/song_feed.hpp"
 #include "stem_file/stem_settings.hpp"
 
 SongMixStage::SongMixStage(std::unique_ptr<SongFeed> song) : song_(std::move(song)) {}

@@ -1,7 +1,15 @@
 #include "stem_file/stem_file.hpp"
 
+#include <filesystem>
+#include <string>
+#include <vector>
+
 #include "common/encoding.hpp"
 #include "common/ffmpeg.hpp"
+#include "common/tags.hpp"
+#include "read/packet_copy.hpp"
+#include "stem_file/stem_settings.hpp"
+#include "write/audio_encoder.hpp"
 
 StemFile::StemFile(const std::filesystem::path& file, const StemFileSettings& settings, int rate,
                    const PacketCopy* copied_mix, const std::vector<AudioEncoder>& encoders, const Tags& tags)

@@ -1,8 +1,12 @@
 #include "stem_file/stem_settings.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cstddef>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "common/exit_error.hpp"
 

@@ -1,7 +1,12 @@
 #include "stem_file/sum_mix_stage.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <functional>
+#include <vector>
+
+#include "stem_file/stem_settings.hpp"
 
 void SumMixStage::write(std::size_t frames, const float* const* const* streams) {
   std::array<const float*, stem_file_channels> channels{};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
+#include <string>
 
 #include "common/exit_error.hpp"
 

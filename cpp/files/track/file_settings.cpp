@@ -1,7 +1,13 @@
 #include "track/file_settings.hpp"
 
+#include <filesystem>
+#include <vector>
+
+#include "common/encoding.hpp"
 #include "common/exit_error.hpp"
+#include "stem_file/stem_settings.hpp"
 #include "track/file_name.hpp"
+#include "track/track.hpp"
 
 namespace fs = std::filesystem;
 

@@ -6,17 +6,23 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/encoding.hpp"
 #include "common/exit_error.hpp"
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "read/audio_reader.hpp"
 #include "read/packet_copy.hpp"
 #include "read/song_feed.hpp"
 #include "stem_file/stem_settings.hpp"
+#include "track/file_settings.hpp"
+#include "track/track.hpp"
 #include "track/track_stages.hpp"
 #include "write/scratch_folder.hpp"
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,11 +13,15 @@
 
 #include "common/encoding.hpp"
 #include "common/exit_error.hpp"
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "read/audio_reader.hpp"
 #include "read/packet_copy.hpp"
 #include "read/song_feed.hpp"
 #include "stem_file/stem_settings.hpp"
+#include "track/file_settings.hpp"
+#include "track/track.hpp"
 #include "track/track_stages.hpp"
 #include "write/scratch_folder.hpp"
 

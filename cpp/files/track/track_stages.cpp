@@ -1,6 +1,11 @@
 #include "track/track_stages.hpp"
 
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "common/encoding.hpp"
 #include "stem_file/copied_mix_stage.hpp"
@@ -9,7 +14,9 @@
 #include "stem_file/stem_file.hpp"
 #include "stem_file/stem_settings.hpp"
 #include "stem_file/sum_mix_stage.hpp"
+#include "track/file_settings.hpp"
 #include "write/audio_encoder.hpp"
+#include "write/clip_stage.hpp"
 #include "write/encode_stage.hpp"
 #include "write/rate_stage.hpp"
 #include "write/separate_files.hpp"

@@ -1,12 +1,18 @@
 #include "write/audio_encoder.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 #include "common/ffmpeg.hpp"
+#include "write/packet_sink.hpp"
 
 struct AudioEncoder::Impl {
   Impl(const Encoding& encoding, int rate, std::size_t channels, std::string file);

@@ -4,8 +4,13 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
+#include <ios>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 
 namespace {

@@ -1,9 +1,13 @@
 #include "write/encode_stage.hpp"
+#include "common/ffmpeg.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
+#include <vector>
 
-#include "common/ffmpeg.hpp"
+#include "write/audio_encoder.hpp"
+#include "write/packet_sink.hpp"
 
 EncodeStage::EncodeStage(std::vector<AudioEncoder> encoders, std::size_t channels, int min_delay, PacketSink& packets,
                          std::size_t first)

@@ -1,5 +1,8 @@
 #include "write/file_tags.hpp"
 
+#include "common/encoding.hpp"
+#include "common/tags.hpp"
+
 extern "C" {
 #include <libavutil/base64.h>
 }

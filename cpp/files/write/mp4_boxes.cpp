@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
+#include <ios>
+#include <string>
 #include <vector>
 
 #include "common/exit_error.hpp"
+#include "common/tags.hpp"
 
 // Boxes are those of ISO/IEC 14496-12: 4 bytes of size, 4 of type, content; numbers are big-endian.
 namespace {

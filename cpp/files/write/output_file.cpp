@@ -1,5 +1,12 @@
 #include "write/output_file.hpp"
 
+#include <filesystem>
+#include <string>
+
+#include "common/encoding.hpp"
+#include "common/ffmpeg.hpp"
+#include "common/tags.hpp"
+
 extern "C" {
 #include <libavutil/opt.h>
 }

@@ -1,8 +1,12 @@
 #include "write/rate_stage.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <stdexcept>
-#include <string>
+#include <vector>
+
+#include "common/ffmpeg.hpp"
 
 namespace {
 

@@ -1,8 +1,11 @@
 #include "write/scratch_folder.hpp"
 
+#include <cstddef>
+#include <filesystem>
 #include <random>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "common/exit_error.hpp"
 

@@ -1,8 +1,14 @@
 #include "write/separate_files.hpp"
 
+#include <cstddef>
+#include <filesystem>
 #include <string>
+#include <vector>
 
+#include "common/encoding.hpp"
 #include "common/ffmpeg.hpp"
+#include "common/tags.hpp"
+#include "write/audio_encoder.hpp"
 
 namespace {
 

@@ -16,6 +16,7 @@
 /// - "real-time safe": takes no lock, allocates nothing and makes no system call; its time is bounded by its arguments.
 /// Constructors, assignments and destructors follow the owner's rule.
 
+// IWYU pragma: begin_exports
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
@@ -23,3 +24,4 @@
 #include "demucs_ort/separator.hpp"
 #include "demucs_ort/stream.hpp"
 #include "demucs_ort/version.hpp"
+// IWYU pragma: end_exports

@@ -1,5 +1,8 @@
 #include "demucs_ort/cancel.hpp"
 
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <utility>
 
 #include "base/cancel_state.hpp"

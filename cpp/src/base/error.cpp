@@ -1,5 +1,8 @@
 #include "demucs_ort/error.hpp"
 
+#include <stdexcept>
+#include <string>
+
 namespace demucs_ort {
 
 Error::Error(Status status, const std::string& message) : std::runtime_error(message), status_(status) {}

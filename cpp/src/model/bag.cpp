@@ -1,13 +1,20 @@
 #include "model/bag.hpp"
 
-#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
+#include <ios>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
 
 #include "base/utf8_path.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
 #include "model/model_contract.hpp"
 
 namespace demucs_ort {

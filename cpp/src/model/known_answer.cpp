@@ -2,11 +2,16 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "model/model_contract.hpp"
 
 namespace demucs_ort {
 namespace {

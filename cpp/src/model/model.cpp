@@ -1,9 +1,15 @@
 #include "demucs_ort/model.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <filesystem>
 #include <limits>
+#include <memory>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "demucs_ort/error.hpp"
 #include "model/bag.hpp"

@@ -2,10 +2,18 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
+#include <ios>
+#include <string>
 #include <string_view>
+#include <system_error>
+#include <vector>
 
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
 
 namespace demucs_ort {
 namespace {

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <memory>
+#include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
 
 namespace demucs_ort {
 namespace {

@@ -1,5 +1,13 @@
 #include "model/model_session.hpp"
 
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "demucs_ort/model.hpp"
+
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -12,7 +20,6 @@
 #include <optional>
 #include <string_view>
 #include <thread>
-#include <utility>
 
 #include "base/background_thread.hpp"
 #include "base/cancel_state.hpp"

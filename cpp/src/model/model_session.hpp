@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/model.hpp"
 #include "model/onnxruntime.hpp"
 

@@ -1,6 +1,7 @@
 #include "model/onnxruntime_library.hpp"
 
 #include <cstdlib>
+#include <filesystem>
 #include <mutex>
 #include <string>
 #include <vector>

@@ -1,6 +1,10 @@
 #include "model/run_queue.hpp"
 
+#include <mutex>
+
 #include "base/cancel_state.hpp"
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/model.hpp"
 
 namespace demucs_ort {
 

@@ -1,8 +1,12 @@
 #include "separation/mix_window.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <vector>
 
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/separator.hpp"
+#include "separation/track_level.hpp"
 
 namespace demucs_ort {
 

@@ -1,6 +1,7 @@
 #include "separation/overlap_add.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace demucs_ort {
 

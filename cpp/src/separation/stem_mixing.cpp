@@ -2,10 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <numeric>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
+#include "separation/overlap_add.hpp"
+#include "separation/track_level.hpp"
 
 namespace demucs_ort {
 namespace {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "separation/overlap_add.hpp"
 #include "separation/track_level.hpp"

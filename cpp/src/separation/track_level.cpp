@@ -1,6 +1,7 @@
 #include "separation/track_level.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <string>
 
 #include "demucs_ort/error.hpp"

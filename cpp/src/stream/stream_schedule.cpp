@@ -1,9 +1,12 @@
 #include "stream/stream_schedule.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <string>
 
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/stream.hpp"
 
 namespace demucs_ort {
 namespace {

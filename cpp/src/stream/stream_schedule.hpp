@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "demucs_ort/model.hpp"
 #include "demucs_ort/stream.hpp"
 
 namespace demucs_ort {

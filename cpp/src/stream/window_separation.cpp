@@ -1,8 +1,12 @@
 #include "stream/window_separation.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
+#include "demucs_ort/model.hpp"
+#include "separation/infer.hpp"
+#include "separation/stem_mixing.hpp"
 #include "separation/track_level.hpp"
 
 namespace demucs_ort {
