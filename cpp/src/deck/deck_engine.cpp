@@ -50,11 +50,12 @@ DeckEngine::DeckEngine(const ModelInfo& info, const ModelInfo* provisional, unsi
              {mixing_.outputs().size() * info.channels, info.channels, options.storage, options.crossfade_frames},
              std::move(file)),
       separation_(info, mixing_, grid_, options.storage, reader_),
-      planner_(make_planner(info, provisional, workers, grid_, store_, options.cache_mb)) {
+      planner_(make_planner(info, provisional, workers, grid_, store_, options.cache_mb)),
+      disk_([this] { return serve_disk(); }) {
   if (provisional != nullptr) {
     provisional_.emplace(*provisional, mixing_, grid_, options.storage, options.crossfade_frames, reader_);
   }
-  if (store_.spills()) disk_.emplace([this] { return serve_disk(); });
+  if (store_.spills()) disk_.start();
 }
 
 void DeckEngine::set_cues(const std::vector<std::size_t>& frames) {
@@ -116,7 +117,7 @@ void DeckEngine::begin(const DeckJob& job) noexcept {
 void DeckEngine::end(const DeckJob& job) noexcept {
   const std::lock_guard lock(mutex_);
   planner_.end(job);
-  if (disk_) disk_->wake();
+  disk_.wake();
 }
 
 void DeckEngine::fail(DeckFailure failure) noexcept {
@@ -207,7 +208,7 @@ void DeckEngine::changed() noexcept {
   planner_.changed();
   const auto surplus = [&] { return store_.look([&](const BlockTable& table) { return planner_.surplus(table); }); };
   while (const auto block = surplus()) store_.drop(*block);
-  if (disk_) disk_->wake();
+  disk_.wake();
 }
 
 /// Does what the disk has to do next, without the lock; false if that is nothing.

@@ -79,7 +79,7 @@ class DeckEngine {
   std::optional<DeckFailure> failure_;
   std::uint64_t segments_run_ = 0;
   std::uint64_t windows_run_ = 0;
-  std::optional<DiskThread> disk_;  // with a spill file
+  DiskThread disk_;  // started with a spill file
 };
 
 }  // namespace demucs_ort

@@ -8,7 +8,9 @@
 
 namespace demucs_ort {
 
-DiskThread::DiskThread(std::function<bool()> step) : step_(std::move(step)) {
+DiskThread::DiskThread(std::function<bool()> step) : step_(std::move(step)) {}
+
+void DiskThread::start() {
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error& failure) {
@@ -17,6 +19,7 @@ DiskThread::DiskThread(std::function<bool()> step) : step_(std::move(step)) {
 }
 
 DiskThread::~DiskThread() {
+  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;

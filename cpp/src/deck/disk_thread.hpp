@@ -7,16 +7,19 @@
 
 namespace demucs_ort {
 
-/// A thread that takes one step after another as long as there is something to do, and then sleeps until it is woken.
+/// A thread that, once started, takes one step after another as long as there is something to do, and then sleeps until
+/// it is woken.
 class DiskThread {
  public:
-  /// `step` does what is to be done next, and returns false if that is nothing. Throws Error runtime_failed.
+  /// `step` does what is to be done next, and returns false if that is nothing.
   explicit DiskThread(std::function<bool()> step);
   DiskThread(const DiskThread&) = delete;
   DiskThread& operator=(const DiskThread&) = delete;
   /// Waits for the step that is being taken.
   ~DiskThread();
 
+  /// Throws Error runtime_failed.
+  void start();
   void wake() noexcept;
 
  private:
