@@ -1,5 +1,4 @@
 #include "common/encoding.hpp"
-#include "common/ffmpeg.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "common/exit_error.hpp"
+#include "common/ffmpeg.hpp"
 
 namespace {
 

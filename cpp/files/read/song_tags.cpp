@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/tags.hpp"
 #include "common/ffmpeg.hpp"
+#include "common/tags.hpp"
 
 namespace {
 

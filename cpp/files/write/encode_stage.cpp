@@ -1,11 +1,11 @@
 #include "write/encode_stage.hpp"
-#include "common/ffmpeg.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
+#include "common/ffmpeg.hpp"
 #include "write/audio_encoder.hpp"
 #include "write/packet_sink.hpp"
 
