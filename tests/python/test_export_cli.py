@@ -11,7 +11,7 @@ from conftest import TINY
 from demucs_export import ExportError, OutputError, api, cli
 from test_weights import package, save_th
 
-PLAIN = {"description": "", "static_batch": False, "precision": "fp32", "segment": None}
+PLAIN = {"static_batch": False, "precision": "fp32", "segment": None}
 
 
 @pytest.fixture
