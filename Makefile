@@ -108,7 +108,7 @@ fuzz: setup $(INSTALLED)
 	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test clang
 	@$(VENV)/python scripts/run_fuzzers.py --seconds $(SECONDS)
 
-lint: setup
+lint: build
 	@$(VENV)/python scripts/run_tests.py --only lint
 
 format: setup

@@ -4,7 +4,6 @@
 // usage: deck MODEL.onnx [PROVISIONAL.onnx]
 //
 // PROVISIONAL.onnx holds the same weights with a shorter window: demucs-export htdemucs --segment 2.6
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>

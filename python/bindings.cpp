@@ -1,10 +1,21 @@
 // The Python door of the library: checks and converts arguments, lets other Python threads run, calls the core.
+#include <cstddef>
+#include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "bindings_support.hpp"
 #include "common/exit_error.hpp"
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 
 using namespace demucs_ort;
 

@@ -10,6 +10,7 @@
 #include "bindings_support.hpp"
 #include "common/ffmpeg_log.hpp"
 #include "demucs_ort/cancel.hpp"
+#include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "track/file_settings.hpp"
 #include "track/separate_track.hpp"

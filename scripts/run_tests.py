@@ -31,6 +31,7 @@ def parts() -> dict[str, list[list[str]]]:
             [str(TOOLS / "clang-format"), "--dry-run", "--Werror", *cpp_files()],
             [str(TOOLS / "mypy"), *PACKAGES, "scripts"],
             [sys.executable, "scripts/check_rooms.py"],
+            [sys.executable, "scripts/check_includes.py"],
             [str(TOOLS / "zizmor"), "--offline", "--strict-collection", "--quiet", ".github"],
         ],
         "cpp": [["ctest", "--preset", "test"]],

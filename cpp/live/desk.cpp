@@ -1,6 +1,7 @@
 #include "desk.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 bool Desk::audible(std::size_t stem) const noexcept {
   const bool any = std::any_of(strips_.begin(), strips_.end(), [](const Strip& strip) { return strip.solo; });

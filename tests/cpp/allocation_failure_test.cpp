@@ -1,5 +1,6 @@
 // Memory that runs out anywhere: the n-th allocation of a call fails, for n = 1, 2, ... until the call succeeds. Every
 // failure has to come out as one, and what it hit has to stay usable. AddressSanitizer (preset asan) sees the leaks.
+#include <elf.h>
 #include <execinfo.h>
 #include <gtest/gtest.h>
 #include <link.h>
@@ -21,10 +22,13 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "demucs_ort/c_api.h"
 #include "demucs_ort/deck.hpp"
-#include "model/known_answer.hpp"
+#include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "model/model_contract.hpp"
 #include "separation/segment_plan.hpp"
 #include "separation/separation.hpp"

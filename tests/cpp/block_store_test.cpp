@@ -2,8 +2,20 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <span>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "deck/block_grid.hpp"
+#include "deck/block_table.hpp"
+#include "deck/spill_file.hpp"
+#include "deck/stem_cache.hpp"
+#include "demucs_ort/deck.hpp"
+#include "demucs_ort/error.hpp"
 #include "held_spill_file.hpp"
 
 using namespace demucs_ort;

@@ -3,11 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "deck/block_grid.hpp"
+#include "deck/block_table.hpp"
+#include "deck/deck_limits.hpp"
+#include "deck/playback_route.hpp"
 #include "demucs_ort/error.hpp"
 
 using namespace demucs_ort;

@@ -4,13 +4,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <filesystem>
 #include <random>
 #include <thread>
+#include <vector>
 
 #include "audio_thread_guard.hpp"
+#include "demucs_ort/deck.hpp"
+#include "demucs_ort/model.hpp"
 #include "desk.hpp"
 
 using namespace demucs_ort;

@@ -1,16 +1,18 @@
 // Four decks under an audio thread that aborts the process when it allocates, locks or calls the system.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <random>
 #include <thread>
+#include <vector>
 
 #include "audio_thread_guard.hpp"
 #include "demucs_ort/deck.hpp"
+#include "demucs_ort/model.hpp"
 
 using namespace demucs_ort;
 

@@ -6,15 +6,28 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
+#include <memory>
 #include <mutex>
+#include <span>
+#include <stdexcept>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "deck/deck_buffers.hpp"
 #include "deck/deck_engine.hpp"
 #include "deck/deck_workers.hpp"
+#include "deck/spill_file.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "held_spill_file.hpp"
 
 using namespace demucs_ort;

@@ -1,6 +1,9 @@
 #include "demucs_ort/c_api.h"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>

@@ -1,9 +1,14 @@
 #include "demucs_ort/c_api_deck.h"
 
-#include <utility>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
 
 #include "c_api/c_api_support.hpp"
+#include "demucs_ort/c_api.h"
 #include "demucs_ort/deck.hpp"
+#include "demucs_ort/error.hpp"
 
 using namespace demucs_ort;
 using namespace demucs_ort::c_api;

@@ -1,9 +1,15 @@
 #include "demucs_ort/c_api_stream.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "c_api/c_api_support.hpp"
+#include "demucs_ort/c_api.h"
+#include "demucs_ort/error.hpp"
+#include "demucs_ort/separator.hpp"
 #include "demucs_ort/stream.hpp"
 
 using namespace demucs_ort;

@@ -2,6 +2,7 @@
 
 // What the files of the C door share: handles, checks of what C hands in, and exceptions to statuses.
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <filesystem>

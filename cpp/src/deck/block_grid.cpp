@@ -1,6 +1,10 @@
 #include "deck/block_grid.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
+
+#include "separation/segment_plan.hpp"
 
 namespace demucs_ort {
 namespace {

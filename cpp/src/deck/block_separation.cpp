@@ -1,8 +1,23 @@
 #include "deck/block_separation.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <vector>
 
+#include "deck/block_grid.hpp"
+#include "deck/block_table.hpp"
+#include "deck/deck_buffers.hpp"
+#include "deck/stem_cache.hpp"
+#include "deck/track_reader.hpp"
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/deck.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
+#include "separation/mix_window.hpp"
 #include "separation/overlap_add.hpp"
+#include "separation/segment_plan.hpp"
+#include "separation/stem_mixing.hpp"
 
 namespace demucs_ort {
 namespace {

@@ -10,6 +10,10 @@
 #include "deck/deck_buffers.hpp"
 #include "deck/stem_cache.hpp"
 #include "deck/track_reader.hpp"
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/deck.hpp"
+#include "demucs_ort/model.hpp"
+#include "separation/mix_window.hpp"
 #include "separation/stem_mixing.hpp"
 #include "separation/track_level.hpp"
 

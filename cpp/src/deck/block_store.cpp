@@ -1,7 +1,16 @@
 #include "deck/block_store.hpp"
 
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <utility>
+#include <vector>
 
+#include "deck/block_grid.hpp"
+#include "deck/block_table.hpp"
+#include "deck/spill_file.hpp"
+#include "deck/stem_cache.hpp"
 #include "demucs_ort/error.hpp"
 
 namespace demucs_ort {

@@ -1,9 +1,17 @@
 #include "demucs_ort/deck.hpp"
 
+#include <cstddef>
+#include <filesystem>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "deck/deck_engine.hpp"
-#include "deck/deck_pool.hpp"
+#include "deck/deck_pool.hpp"  // IWYU pragma: keep (DeckPool::Impl)
+#include "deck/deck_workers.hpp"
+#include "deck/spill_file.hpp"
+#include "demucs_ort/error.hpp"
+#include "demucs_ort/separator.hpp"
 
 namespace demucs_ort {
 
@@ -29,9 +37,9 @@ struct Deck::Impl {
   DeckEngine deck;
 };
 
-Deck::Deck(DeckPool workers, Read read, std::size_t frames, const DeckOptions& options) {
-  if (!workers.impl_) throw Error(Status::invalid_argument, "a Deck needs workers");
-  impl_ = std::make_unique<Impl>(std::move(workers), std::move(read), frames, options);
+Deck::Deck(DeckPool pool, Read read, std::size_t frames, const DeckOptions& options) {
+  if (!pool.impl_) throw Error(Status::invalid_argument, "a Deck needs a pool");
+  impl_ = std::make_unique<Impl>(std::move(pool), std::move(read), frames, options);
 }
 
 Deck::Deck(Deck&&) noexcept = default;

@@ -2,13 +2,29 @@
 
 #include <algorithm>
 #include <bit>
-#include <new>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
+#include <vector>
 
+#include "deck/block_grid.hpp"
+#include "deck/block_store.hpp"
+#include "deck/block_table.hpp"
+#include "deck/deck_buffers.hpp"
+#include "deck/deck_limits.hpp"
+#include "deck/deck_planner.hpp"
+#include "deck/spill_file.hpp"
+#include "deck/stem_cache.hpp"
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "separation/segment_spacing.hpp"
+#include "separation/track_level.hpp"
 
 namespace demucs_ort {
 namespace {

@@ -16,8 +16,13 @@
 #include "deck/disk_thread.hpp"
 #include "deck/playback_route.hpp"
 #include "deck/provisional_separation.hpp"
+#include "deck/spill_file.hpp"
+#include "deck/stem_cache.hpp"
 #include "deck/track_reader.hpp"
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/deck.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "separation/stem_mixing.hpp"
 
 namespace demucs_ort {

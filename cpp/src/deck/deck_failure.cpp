@@ -2,6 +2,9 @@
 
 #include <exception>
 #include <new>
+#include <string>
+
+#include "demucs_ort/error.hpp"
 
 namespace demucs_ort {
 

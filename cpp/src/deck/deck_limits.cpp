@@ -1,9 +1,11 @@
 #include "deck/deck_limits.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
 #include <string>
 
+#include "deck/block_grid.hpp"
 #include "demucs_ort/error.hpp"
 
 namespace demucs_ort {

@@ -1,8 +1,15 @@
 #include "deck/deck_planner.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "deck/block_grid.hpp"
+#include "deck/block_table.hpp"
+#include "deck/deck_limits.hpp"
+#include "deck/playback_route.hpp"
 #include "demucs_ort/error.hpp"
 
 namespace demucs_ort {

@@ -1,9 +1,13 @@
 #include "deck/deck_pool.hpp"
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
 
 namespace demucs_ort {
 namespace {

@@ -1,13 +1,23 @@
 #include "deck/deck_workers.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "base/background_thread.hpp"
+#include "deck/deck_engine.hpp"
+#include "deck/deck_failure.hpp"
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
 
 namespace demucs_ort {
 namespace {

@@ -12,9 +12,14 @@
 #include <thread>
 #include <vector>
 
+#include "deck/deck_buffers.hpp"
 #include "deck/deck_engine.hpp"
+#include "deck/deck_failure.hpp"
+#include "deck/deck_planner.hpp"
 #include "deck/run_times.hpp"
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/deck.hpp"
+#include "demucs_ort/model.hpp"
 
 namespace demucs_ort {
 

@@ -1,5 +1,7 @@
 #include "deck/disk_thread.hpp"
 
+#include <functional>
+#include <mutex>
 #include <string>
 #include <system_error>
 #include <utility>

@@ -1,6 +1,9 @@
 #include "deck/playback_route.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 namespace demucs_ort {
 

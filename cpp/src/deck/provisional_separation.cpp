@@ -1,7 +1,21 @@
 #include "deck/provisional_separation.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
+
+#include "deck/block_grid.hpp"
+#include "deck/deck_buffers.hpp"
+#include "deck/stem_cache.hpp"
+#include "deck/track_reader.hpp"
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/deck.hpp"
+#include "demucs_ort/model.hpp"
+#include "separation/stem_mixing.hpp"
+#include "separation/track_level.hpp"
 
 namespace demucs_ort {
 

@@ -1,10 +1,14 @@
 #include "deck/spill_file.hpp"
 
 #include <array>
-#include <cstdint>
+#include <cstddef>
 #include <cstdio>
+#include <filesystem>
+#include <initializer_list>
+#include <ios>
 #include <random>
-#include <string>
+#include <span>
+#include <system_error>
 
 #include "demucs_ort/error.hpp"
 

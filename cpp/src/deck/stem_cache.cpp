@@ -2,7 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <forward_list>
+#include <memory>
+#include <span>
 #include <utility>
+#include <vector>
+
+#include "deck/spill_file.hpp"
+#include "demucs_ort/deck.hpp"
 
 namespace demucs_ort {
 namespace {

@@ -1,11 +1,15 @@
 #include "deck/track_reader.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <mutex>
 #include <string>
 #include <utility>
 
 #include "base/cancel_state.hpp"
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/separator.hpp"
 
 namespace demucs_ort {
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <mutex>
 
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/separator.hpp"
 
 namespace demucs_ort {

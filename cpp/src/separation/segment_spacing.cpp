@@ -1,10 +1,15 @@
 #include "separation/segment_spacing.hpp"
 
 #include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 
 namespace demucs_ort {
 namespace {

@@ -1,6 +1,15 @@
 #include "separation/separation.hpp"
 
+#include <cstddef>
+#include <vector>
+
 #include "base/cancel_state.hpp"
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
+#include "separation/infer.hpp"
+#include "separation/segment_plan.hpp"
+#include "separation/track_level.hpp"
 
 namespace demucs_ort {
 

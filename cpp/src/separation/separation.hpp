@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "demucs_ort/cancel.hpp"
+#include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "separation/infer.hpp"
 #include "separation/mix_window.hpp"
@@ -11,6 +13,7 @@
 #include "separation/segment_plan.hpp"
 #include "separation/segment_spacing.hpp"
 #include "separation/stem_mixing.hpp"
+#include "separation/track_level.hpp"
 
 namespace demucs_ort {
 

@@ -1,10 +1,16 @@
 #include "demucs_ort/separator.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
 #include "separation/separation.hpp"
 
 namespace demucs_ort {

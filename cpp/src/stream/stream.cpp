@@ -3,13 +3,21 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <random>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "separation/stem_mixing.hpp"
 #include "stream/stream_engine.hpp"
+#include "stream/stream_schedule.hpp"
 
 namespace demucs_ort {
 namespace {

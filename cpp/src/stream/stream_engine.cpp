@@ -1,9 +1,21 @@
 #include "stream/stream_engine.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <string>
 #include <utility>
 
-#include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/stream.hpp"
+#include "separation/infer.hpp"
+#include "separation/stem_mixing.hpp"
+#include "stream/stream_schedule.hpp"
 
 namespace demucs_ort {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <mutex>
@@ -12,6 +12,10 @@
 #include <thread>
 #include <vector>
 
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/stream.hpp"
+#include "separation/infer.hpp"
+#include "separation/stem_mixing.hpp"
 #include "stream/audio_ring.hpp"
 #include "stream/stream_schedule.hpp"
 #include "stream/window_separation.hpp"
