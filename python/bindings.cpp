@@ -183,12 +183,14 @@ PYBIND11_MODULE(_core, module) {
            py::arg("low_priority") = false,
            R"(Loads an .onnx or .ort file, or the .json file of a bag of models.
 
-threads: threads inside one inference, 0: one per physical core.
-provider: what computes: "cpu", "auto", or another one of providers(). One that is missing, fails or computes
-    nonsense raises Error; nothing else takes its place.
-provider_options: passed on to the provider, as ONNX Runtime documents them.
-max_concurrent_runs: inferences at a time; with `threads` the thread budget of all that share the model. Others wait.
-low_priority: ONNX Runtime's threads compute only what other programs leave.)")
+threads: threads of one inference; 0: one per physical core.
+provider: what computes: "cpu", another one of providers(), or "auto" for the first GPU provider that works, else
+    "cpu". If the provider you name is missing, fails or computes nonsense, Error is raised: the library never
+    switches to another one on its own.
+provider_options: options of the provider, as ONNX Runtime documents them.
+max_concurrent_runs: how many inferences run at a time; further callers wait. Times `threads` it is the thread budget
+    of all who share the model.
+low_priority: ONNX Runtime's threads use only the time that other programs leave.)")
       .def(
           "separate",
           [](const std::shared_ptr<Model>& self, const MixArgument& mix, int sample_rate, double overlap,
@@ -207,17 +209,17 @@ low_priority: ONNX Runtime's threads compute only what other programs leave.)")
           R"(Separates a whole track, with the arithmetic of demucs.api.Separator.separate_tensor.
 
 mix: float32 array (channels, frames), full scale 1.0, at the model's sample rate.
-overlap: share of a segment that the next one covers again, 0 to below 1.
-shifts, seed: average that many passes, shifted by
+overlap: the share of a segment that the next one covers again, 0 to below 1.
+shifts, seed: the stems are the mean of that many passes, shifted by
     numpy.random.RandomState(seed).randint(0, sample_rate // 2 + 1, shifts) frames; 0: one unshifted pass.
-shift_offsets: instead of those, demucs' offsets themselves.
-stems: names of the stems to return, default all. two_stems: one name; returns it and 'no_<name>'.
-other_method: 'no_<name>' is the sum of the other stems ("add") or the mix less the stem ("minus").
-residual_to: one name; that stem takes what the others leave of the mix, so that all of them add up to it.
-priority: "foreground" goes before "normal" and that before "background" where several wait for the model.
-progress: called with the finished fraction, 0 to 1; an exception it raises stops the separation at once.
+shift_offsets: demucs' offsets themselves, instead of shifts and seed.
+stems: names of the stems to return; default: all. two_stems: one name; returns that stem and 'no_<name>'.
+other_method: 'no_<name>' is the sum of the other stems ("add") or the mix minus the stem ("minus").
+residual_to: one name; that stem becomes the mix minus all others, so that the stems add up to the mix.
+priority: where several callers wait for the model, "foreground" goes before "normal", "normal" before "background".
+progress: called with the finished fraction, 0 to 1; an exception that it raises stops the separation at once.
 
-Returns a dict from stem name to a float32 array of mix's shape. Other threads run meanwhile; Ctrl-C stops it.
+Returns a dict from stem name to a float32 array of mix's shape. Other threads run meanwhile; Ctrl-C stops the call.
 Raises TypeError and ValueError for unusable arguments or samples that are not finite, Error otherwise.)")
       .def(
           "run", [](const std::shared_ptr<Model>& self, const MixArgument& mix) { return run(self, mix); },

@@ -185,7 +185,7 @@ namespace {
 void register_pool(py::module_& module) {
   py::classh<PyDeckPool>(
       module, "DeckPool",
-      "The threads that separate for any number of decks, which share them and so one thread budget.")
+      "The threads that separate for any number of decks. The decks share them, and so one thread budget.")
       .def(py::init([](const std::shared_ptr<Model>& model, unsigned workers,
                        const std::optional<std::shared_ptr<Model>>& provisional, bool warm, bool preempt,
                        bool low_priority) {
@@ -201,8 +201,8 @@ void register_pool(py::module_& module) {
            py::arg("warm") = true, py::arg("preempt") = true, py::arg("low_priority") = false,
            R"(workers: threads, at most the `max_concurrent_runs` that the models were loaded with.
 provisional: the same weights with a shorter segment (demucs-export --segment), for stems sooner.
-warm: run both models once on silence when there is nothing else to do.
-preempt: interrupt a run that can wait for a deck that would run dry before its end.
+warm: run both models once on silence when there is nothing else to do, because a first run is slower.
+preempt: interrupt a run that can wait, for a deck that would run dry before the run ends.
 low_priority: the workers use only the time that other threads leave.
 
 Raises ValueError for models or numbers that do not fit.)")
@@ -210,7 +210,7 @@ Raises ValueError for models or numbers that do not fit.)")
           "warm", [](const PyDeckPool& self) { return self.get().warm(); }, "Whether the models have been run once.")
       .def_property_readonly(
           "preempted", [](const PyDeckPool& self) { return self.get().preempted(); }, "Runs interrupted so far.")
-      .def("close", &PyDeckPool::close, "Lets go of the threads; they end with the last deck.");
+      .def("close", &PyDeckPool::close, "Releases the threads; they end with the last deck.");
 }
 
 void register_state(py::module_& module) {
@@ -218,21 +218,22 @@ void register_state(py::module_& module) {
       .def_property_readonly(
           "stage", [](const DeckState& self) { return stage_name(self.stage); },
           "'measuring', 'separating', 'done' (all that fits the cache is final) or 'failed'.")
-      .def_readonly("fraction", &DeckState::fraction, "Of the track that is final, 0 to 1.")
-      .def_readonly("ready_frames", &DeckState::ready_frames, "That can be read from the playhead on.")
-      .def_readonly("final_frames", &DeckState::final_frames, "The same, final ones only.")
+      .def_readonly("fraction", &DeckState::fraction, "The share of the track that is final, 0 to 1.")
+      .def_readonly("ready_frames", &DeckState::ready_frames,
+                    "Frames that can be read without a gap, from the playhead on.")
+      .def_readonly("final_frames", &DeckState::final_frames, "The same, counting final stems only.")
       .def_readonly("cached_bytes", &DeckState::cached_bytes)
       .def_readonly("spilled_bytes", &DeckState::spilled_bytes)
-      .def_readonly("segments", &DeckState::segments, "Segments computed so far.")
-      .def_readonly("provisional", &DeckState::provisional, "Provisional windows computed so far.")
+      .def_readonly("segments", &DeckState::segments, "Segments that the model has computed so far.")
+      .def_readonly("provisional", &DeckState::provisional, "Windows that the provisional model has computed so far.")
       .def_property_readonly(
           "error",
           [](const DeckState& self) -> std::optional<std::string> {
             if (!self.error) return std::nullopt;
             return status_name(*self.error);
           },
-          "Why it failed, e.g. 'bad_audio'; None: it has not.")
-      .def_readonly("message", &DeckState::message, "One sentence on it, or empty.");
+          "Why the deck failed, e.g. 'bad_audio'; None: it has not.")
+      .def_readonly("message", &DeckState::message, "One sentence about the error, or empty.");
 }
 
 void register_deck_class(py::module_& module) {
@@ -275,7 +276,7 @@ Returns at once. Raises TypeError and ValueError for unusable arguments.)")
           "frames", [](PyDeck& self) { return self.get().frames(); }, "The track's length.")
       .def(
           "set_playhead", [](PyDeck& self, std::size_t frame) { self.get().set_playhead(frame); }, py::arg("frame"),
-          "Where the track plays. Beyond the end counts as the last frame.")
+          "Where the track plays. A frame beyond the end counts as the last one.")
       .def(
           "set_loop", [](PyDeck& self, std::size_t first, std::size_t end) { self.get().set_loop(first, end); },
           py::arg("first"), py::arg("end"), "The playhead will go back to `first` at `end`; end <= first: no loop.")
@@ -288,7 +289,7 @@ Returns at once. Raises TypeError and ValueError for unusable arguments.)")
             return py::typing::Tuple<py::typing::Dict<py::str, Array>, py::str>(self.read(frame, frames));
           },
           py::arg("frame"), py::arg("frames"),
-          R"(The stems from a frame on, as far as they are there without a gap: a dict from stem name to a float32 array
+          R"(The stems from a frame on, as far as they are ready without a gap: a dict from stem name to a float32 array
 (channels, at most `frames`), and "none", "provisional" or "final". From one thread at a time.)")
       .def("state", &PyDeck::state, "What the deck is doing.")
       .def("wait", &PyDeck::wait, py::arg("timeout") = py::none(),

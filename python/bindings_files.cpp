@@ -89,9 +89,9 @@ void register_files(py::module_& module) {
       py::arg("other_method") = "add", py::arg("residual_to") = py::none(), py::arg("progress") = py::none(),
       R"(Separates a song into files, as demucs_ort_cli does; docs/files.md tells more of each option.
 
-path: any file FFmpeg decodes, at any sample rate; of several audio streams the first is taken.
-out: the folder to write to; it is made if need be.
-model: default demo_model(), which is for trying only.
+path: any file that FFmpeg decodes, at any sample rate. If it has several audio streams, the first is taken.
+out: the folder to write to; it is made if it does not exist.
+model: default demo_model(), which only shows that everything works.
 format: "wav", "flac", "mp3", "m4a", "ogg" or "stem.mp4". codec: of m4a and stem.mp4, "aac" or "alac".
 bit_depth: "16", "24", or of wav "32f". bitrate: kbit/s of mp3, aac and ogg. Empty and 0: the format's default.
 clip_mode: "none", "rescale" or "clamp", as demucs has them.

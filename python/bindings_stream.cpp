@@ -103,29 +103,30 @@ void register_stream(py::module_& module) {
                          "Separates audio as it arrives, on a thread of its own.\n\n"
                          "Stems come `latency_frames` after the mix, always. What is not ready in time is replaced and "
                          "counted in `underruns`.")
-      .def(py::init([](const std::shared_ptr<Model>& model, double hop, double lookahead, double crossfade,
-                       double compute_time, const std::string& underrun,
-                       const std::optional<std::vector<std::string>>& stems,
-                       const std::optional<std::string>& two_stems, const std::string& other_method,
-                       const std::optional<std::string>& residual_to, const std::string& priority) {
-             const SeparatorOptions choice =
-                 separator_options(0, 0, 0, {}, stems, two_stems.value_or(""), other_method, residual_to.value_or(""));
-             return std::make_unique<LiveStream>(
-                 model,
-                 StreamOptions{hop, lookahead, crossfade, compute_time, underrun_named(underrun), choice.stems,
-                               choice.two_stems, choice.other_method, choice.residual_to, priority_named(priority)});
-           }),
-           py::arg("model"), py::kw_only(), py::arg("hop") = defaults.hop, py::arg("lookahead") = defaults.lookahead,
-           py::arg("crossfade") = defaults.crossfade, py::arg("compute_time") = defaults.compute_time,
-           py::arg("underrun") = "silence", py::arg("stems") = py::none(), py::arg("two_stems") = py::none(),
-           py::arg("other_method") = "add", py::arg("residual_to") = py::none(), py::arg("priority") = "foreground",
-           R"(Starts the stream's thread and runs the model once. Times are in seconds; latency is the sum of the four.
+      .def(
+          py::init([](const std::shared_ptr<Model>& model, double hop, double lookahead, double crossfade,
+                      double compute_time, const std::string& underrun,
+                      const std::optional<std::vector<std::string>>& stems, const std::optional<std::string>& two_stems,
+                      const std::string& other_method, const std::optional<std::string>& residual_to,
+                      const std::string& priority) {
+            const SeparatorOptions choice =
+                separator_options(0, 0, 0, {}, stems, two_stems.value_or(""), other_method, residual_to.value_or(""));
+            return std::make_unique<LiveStream>(
+                model,
+                StreamOptions{hop, lookahead, crossfade, compute_time, underrun_named(underrun), choice.stems,
+                              choice.two_stems, choice.other_method, choice.residual_to, priority_named(priority)});
+          }),
+          py::arg("model"), py::kw_only(), py::arg("hop") = defaults.hop, py::arg("lookahead") = defaults.lookahead,
+          py::arg("crossfade") = defaults.crossfade, py::arg("compute_time") = defaults.compute_time,
+          py::arg("underrun") = "silence", py::arg("stems") = py::none(), py::arg("two_stems") = py::none(),
+          py::arg("other_method") = "add", py::arg("residual_to") = py::none(), py::arg("priority") = "foreground",
+          R"(Starts the stream's thread and runs the model once. Times are in seconds; the latency is the sum of the first four.
 
 hop: the model runs once every `hop`, on its newest segment of audio.
-lookahead: what it hears past the newest audio it gives stems of.
-crossfade: in which each run's stems take over from those of the run before, at most `hop`.
-compute_time: for computing: the time of a run, and one block, and some milliseconds.
-underrun: what stands for stems that are late: "silence", or "mix", shared equally between the stems.
+lookahead: how far the model hears beyond the newest audio that it delivers stems of.
+crossfade: the time in which each run's stems fade in while those of the run before fade out, at most `hop`.
+compute_time: time for computing: that of a run, plus one block, plus some milliseconds.
+underrun: what replaces stems that are late: "silence", or the "mix", shared equally between the stems.
 stems, two_stems, other_method, residual_to, priority: as of Model.separate.
 
 Raises ValueError for unusable arguments, also if hop, crossfade and lookahead exceed the model's segment.)")
@@ -181,8 +182,8 @@ Never waits for the model: for audio that comes at the pace it plays.)")
           },
           py::arg("model"), py::kw_only(), py::arg("load") = 0.75, py::arg("lookahead") = defaults.lookahead,
           py::arg("crossfade") = defaults.crossfade,
-          R"(Measures the model on this machine and returns what to give to Stream: the smallest hop at which computing takes
-no more than `load` of the time, and a compute_time for the slowest run. Blocks for some runs of the model.
+          R"(Measures the model on this machine and returns the arguments for Stream: the smallest hop at which computing takes
+no more than `load` of the time, and the compute_time of the slowest run. Blocks for about eight runs of the model.
 
 Raises Error if that hop is too long for the model's segment.)");
 }

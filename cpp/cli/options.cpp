@@ -45,19 +45,22 @@ void add_separation_options(CLI::App& app, demucs_ort::SeparatorOptions& separat
   const auto split = [&separation](const std::string& list) { separation.stems = CLI::detail::split(list, ','); };
   auto* stems =
       app.add_option_function<std::string>("--stems", split, "Write only these stems")->option_text("A,B,...");
-  auto* two_stems = app.add_option("--two-stems", separation.two_stems, "Write STEM and no_STEM, which is all else")
+  auto* two_stems = app.add_option("--two-stems", separation.two_stems, "Write STEM, and no_STEM with everything else")
                         ->option_text("STEM")
                         ->excludes(stems);
-  app.add_option("--other-method", other_method, "Make no_STEM by adding the other stems, or of the mix minus STEM")
+  app.add_option("--other-method", other_method,
+                 "no_STEM is the sum of the other stems (add) or the mix minus STEM (minus)")
       ->check(CLI::IsMember(other_methods))
       ->capture_default_str()
       ->needs(two_stems);
-  app.add_option("--residual-to", separation.residual_to, "Give STEM all that the others leave: they add up to the mix")
+  app.add_option("--residual-to", separation.residual_to,
+                 "STEM becomes the mix minus all other stems, so that the stems add up to the mix")
       ->option_text("STEM")
       ->excludes(two_stems);
-  app.add_option("--overlap", separation.overlap, "Overlap of neighbouring segments, 0 to below 1")
+  app.add_option("--overlap", separation.overlap, "The share of a segment that the next one covers again, 0 to below 1")
       ->capture_default_str();
-  app.add_option("--shifts", separation.shifts, "Average this many randomly shifted passes (slower, a little better)")
+  app.add_option("--shifts", separation.shifts,
+                 "Average the stems of this many randomly shifted passes: slower, a little better")
       ->capture_default_str();
   app.add_option("--seed", separation.seed, "Seed of the random shifts")->capture_default_str();
 }
@@ -65,29 +68,34 @@ void add_separation_options(CLI::App& app, demucs_ort::SeparatorOptions& separat
 /// What computes.
 void add_compute_options(CLI::App& app, Options& options) {
   auto& model_options = options.model_options;
-  app.add_option("--threads", model_options.threads, "Threads for the model, of all jobs together; 0: one per core")
+  app.add_option("--threads", model_options.threads, "Threads for computing, of all jobs together; 0: one per core")
       ->capture_default_str();
-  app.add_option("--provider", model_options.provider, "What computes: auto, or one of --list-providers")
+  app.add_option("--provider", model_options.provider,
+                 "What computes: one of --list-providers, or auto for the first GPU provider that works, else cpu")
       ->capture_default_str();
-  add_pairs(app, "--provider-option", model_options.provider_options, "Passed on to the provider; may be repeated",
-            "NAME=VALUE");
-  app.add_flag("--low-priority", model_options.low_priority, "Compute only what other programs leave");
-  app.add_flag("--list-providers", options.list_providers, "Print the providers of this ONNX Runtime, and stop");
+  add_pairs(app, "--provider-option", model_options.provider_options,
+            "An option of the provider, as ONNX Runtime documents it; may be repeated", "NAME=VALUE");
+  app.add_flag("--low-priority", model_options.low_priority, "Use only the processor time that other programs leave");
+  app.add_flag("--list-providers", options.list_providers,
+               "Print the providers that this ONNX Runtime offers, and stop");
 }
 
 /// What is written, and how it is named.
 void add_file_options(CLI::App& app, Options& options, FileRequest& request) {
   auto& encoding = request.encoding;
-  app.add_option("--format", encoding.format, "What is written: wav (default), flac, mp3, m4a, ogg or stem.mp4")
+  app.add_option("--format", encoding.format, "Format of the files: wav (default), flac, mp3, m4a, ogg or stem.mp4")
       ->option_text("FORMAT");
-  app.add_option("--bit-depth", encoding.bit_depth,
-                 "Samples of 16, 24 or 32f (float) bits; default 32f in wav, else 24")
+  app.add_option(
+         "--bit-depth", encoding.bit_depth,
+         "Bits of a sample in lossless formats: 16, 24 or, in wav only, 32f (float); default 32f in wav, else 24")
       ->option_text("BITS");
   app.add_option("--codec", encoding.codec, "In m4a and stem.mp4: aac (default) or alac, which is lossless")
       ->option_text("CODEC");
-  app.add_option("--bitrate", encoding.bitrate, "Of mp3 (default 320), aac and ogg (256)")->option_text("KBIT/S");
+  app.add_option("--bitrate", encoding.bitrate, "Bitrate of mp3 (default 320), aac (256) and ogg (256)")
+      ->option_text("KBIT/S");
   app.add_option("--clip-mode", encoding.clip_mode,
-                 "What is done to a stem beyond full scale: none (default), rescale all of it, or clamp the samples")
+                 "What to do with a stem beyond full scale: none (default), rescale (turn all of it down) or clamp "
+                 "(cut the samples)")
       ->option_text("MODE");
   app.add_option("--filename", request.file_name,
                  "Names of the files in OUTDIR, made of {track}, {stem} and {ext} (default: {stem}.{ext}, and "
@@ -96,9 +104,12 @@ void add_file_options(CLI::App& app, Options& options, FileRequest& request) {
   auto& stem_file = request.stem_file;
   add_pairs(app, "--stem-name", stem_file.names, "In stem.mp4: the name shown for a stem", "STEM=NAME");
   add_pairs(app, "--stem-color", stem_file.colors, "In stem.mp4: its colour", "STEM=#RRGGBB");
-  add_pairs(app, "--fold", stem_file.fold, "In stem.mp4: where guitar or piano goes (default: other)", "STEM=STEM");
-  app.add_flag("--preserve-mix", stem_file.preserve_mix,
-               "In stem.mp4: copy the song as it is instead of encoding it again, if it is in the same codec");
+  add_pairs(app, "--fold", stem_file.fold,
+            "In stem.mp4: the stem that a fifth or sixth stem, such as guitar, is added to (default: other)",
+            "STEM=STEM");
+  app.add_flag(
+      "--preserve-mix", stem_file.preserve_mix,
+      "In stem.mp4: copy the song's packets unchanged where codec and rate allow it, instead of encoding it again");
   auto* from_stems = app.add_flag("--from-stems", options.from_stems,
                                   "Separate nothing: pack INPUT... (drums, bass, other, vocals) into NAME.stem.mp4");
   app.add_option("--mix", options.mix, "The song that the packed stems are of (default: their sum)")
@@ -108,10 +119,10 @@ void add_file_options(CLI::App& app, Options& options, FileRequest& request) {
 
 /// Which tracks are separated, and how many at a time.
 void add_library_options(CLI::App& app, Options& options) {
-  app.add_flag("-r,--recursive", options.recursive, "Take the audio files of subfolders, too");
-  app.add_flag("--force", options.force, "Of several tracks, also separate those that are done already");
+  app.add_flag("-r,--recursive", options.recursive, "Also take the audio files in subfolders");
+  app.add_flag("--force", options.force, "Separate all tracks again, also those that an earlier run has finished");
   constexpr unsigned max_jobs = 64;
-  app.add_option("--jobs", options.jobs, "Tracks at a time; they share --threads, and each takes the memory of one")
+  app.add_option("--jobs", options.jobs, "Tracks at a time. They share --threads; each needs the memory of one")
       ->check(CLI::Range(1U, max_jobs))
       ->capture_default_str();
 }

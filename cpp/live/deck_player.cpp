@@ -30,8 +30,9 @@ void DeckPlayer::set_audible(std::size_t stem, bool on) noexcept {
 }
 
 void DeckPlayer::callback(float* interleaved, std::size_t frames) noexcept {
-  if (const std::size_t jump = jump_.exchange(SIZE_MAX, std::memory_order_relaxed); jump != SIZE_MAX) {
+  if (std::size_t jump = jump_.load(std::memory_order_relaxed); jump != SIZE_MAX) {
     position_.store(jump, std::memory_order_relaxed);
+    jump_.compare_exchange_strong(jump, SIZE_MAX, std::memory_order_release, std::memory_order_relaxed);  // unless anew
   }
   deck_.set_playhead(position());
   std::fill_n(interleaved, frames * mix_.size(), 0.0F);

@@ -25,6 +25,11 @@ class DeckPlayer {
   void set_audible(std::size_t stem, bool on) noexcept;
   /// The next frame to be heard.
   std::size_t position() const noexcept { return position_.load(std::memory_order_relaxed); }
+  /// Where playing goes on: where a seek leads that the audio thread has not followed yet, else `position()`.
+  std::size_t destination() const noexcept {
+    const std::size_t jump = jump_.load(std::memory_order_acquire);
+    return jump == SIZE_MAX ? position() : jump;
+  }
   bool at_end() const noexcept { return position() >= deck_.frames(); }
   /// The highest level of a stem since the last call, whether it is audible or not; full scale is 1.
   float take_peak(std::size_t stem) noexcept { return stems_[stem].peak.exchange(0.0F, std::memory_order_relaxed); }

@@ -43,14 +43,15 @@ std::optional<Options> parse(int argc, char** argv) {
                  "model)")
       ->option_text("FILE");
   app.add_option("--provisional", options.provisional,
-                 "The same weights with a shorter window (demucs-export --segment): "
-                 "stems sooner after a jump")
+                 "The same weights with a shorter segment (demucs-export --segment): "
+                 "provisional stems, sooner after a jump")
       ->option_text("FILE");
   app.add_option("--provider", options.model_options.provider, "What computes, as for demucs_ort_cli")
       ->option_text("NAME");
-  app.add_option("--threads", options.model_options.threads, "Inside one inference (default: one per physical core)")
+  app.add_option("--threads", options.model_options.threads,
+                 "Threads of one inference (default: one per physical core)")
       ->option_text("N");
-  app.add_option("--device", options.device, "The audio device (default: the system's); null plays to nobody")
+  app.add_option("--device", options.device, "The audio device (default: the system's); null plays without a device")
       ->option_text("NAME");
   app.add_flag("--list-devices", options.list_devices, "Print the names of the audio devices");
   app.add_flag("--once", options.once, "End with the song");
@@ -96,7 +97,7 @@ demucs_ort::DeckPool open_workers(const Options& options) {
 /// The playhead, five seconds on or back.
 void skip(DeckPlayer& player, int sample_rate, int direction) {
   const auto step = 5 * static_cast<std::size_t>(sample_rate);
-  const std::size_t now = player.position();
+  const std::size_t now = player.destination();  // so that quick presses add up
   player.seek(direction > 0 ? now + step : now - std::min(now, step));
 }
 

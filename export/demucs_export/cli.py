@@ -49,8 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("model", nargs="?", help="htdemucs or another official model or signature, or hf://USER/NAME")
     add = source.add_argument
-    add("--checkpoint", type=Path, metavar="FILE", help="a .th or .safetensors of any HTDemucs")
-    add("--untrained", type=int, metavar="SEED", help="the official architecture, seeded weights")
+    add("--checkpoint", type=Path, metavar="FILE", help="a .th or .safetensors file of any HTDemucs")
+    add("--untrained", type=int, metavar="SEED", help="the official architecture with seeded random weights, for tests")
     add("--list", action="store_true", help="say which official models there are, and stop")
     add = parser.add_argument
     add("--repo", type=Path, metavar="DIR", help="look for the model in this folder, as demucs --repo does")
@@ -60,12 +60,17 @@ def _parser() -> argparse.ArgumentParser:
         "--precision",
         choices=["fp32", "fp16", "int8"],
         default="fp32",
-        help="of the weights: exact (default), rounded to half precision, or linear layers in 8 bits and computed so",
+        help="precision of the weights: exact (default), half, or linear layers stored and computed in 8 bits",
     )
-    add("--segment", type=_seconds, metavar="SECONDS", help="what a run hears, at most the default: the trained length")
-    add("--verify", type=Path, metavar="FILE", help="write nothing, compare this earlier export with the model")
-    add("--static-batch", action="store_true", help="a literal batch of 1 instead of a symbol")
-    add("-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder (default: .)")
+    add(
+        "--segment",
+        type=_seconds,
+        metavar="SECONDS",
+        help="what one run hears; default and maximum: the length of its training",
+    )
+    add("--verify", type=Path, metavar="FILE", help="write nothing; compare this earlier export with PyTorch")
+    add("--static-batch", action="store_true", help="a fixed batch of 1, for tools that need fixed shapes")
+    add("-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: .)")
     return parser
 
 
