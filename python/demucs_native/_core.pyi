@@ -32,12 +32,14 @@ class Model:
         """
         Loads an .onnx or .ort file, or the .json file of a bag of models.
         
-        threads: threads inside one inference, 0: one per physical core.
-        provider: what computes: "cpu", "auto", or another one of providers(). One that is missing, fails or computes
-            nonsense raises Error; nothing else takes its place.
-        provider_options: passed on to the provider, as ONNX Runtime documents them.
-        max_concurrent_runs: inferences at a time; with `threads` the thread budget of all that share the model. Others wait.
-        low_priority: ONNX Runtime's threads compute only what other programs leave.
+        threads: threads of one inference; 0: one per physical core.
+        provider: what computes: "cpu", another one of providers(), or "auto" for the first GPU provider that works, else
+            "cpu". If the provider you name is missing, fails or computes nonsense, Error is raised: the library never
+            switches to another one on its own.
+        provider_options: options of the provider, as ONNX Runtime documents them.
+        max_concurrent_runs: how many inferences run at a time; further callers wait. Times `threads` it is the thread budget
+            of all who share the model.
+        low_priority: ONNX Runtime's threads use only the time that other programs leave.
         """
     def run(self, mix: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
         """
@@ -48,17 +50,17 @@ class Model:
         Separates a whole track, with the arithmetic of demucs.api.Separator.separate_tensor.
         
         mix: float32 array (channels, frames), full scale 1.0, at the model's sample rate.
-        overlap: share of a segment that the next one covers again, 0 to below 1.
-        shifts, seed: average that many passes, shifted by
+        overlap: the share of a segment that the next one covers again, 0 to below 1.
+        shifts, seed: the stems are the mean of that many passes, shifted by
             numpy.random.RandomState(seed).randint(0, sample_rate // 2 + 1, shifts) frames; 0: one unshifted pass.
-        shift_offsets: instead of those, demucs' offsets themselves.
-        stems: names of the stems to return, default all. two_stems: one name; returns it and 'no_<name>'.
-        other_method: 'no_<name>' is the sum of the other stems ("add") or the mix less the stem ("minus").
-        residual_to: one name; that stem takes what the others leave of the mix, so that all of them add up to it.
-        priority: "foreground" goes before "normal" and that before "background" where several wait for the model.
-        progress: called with the finished fraction, 0 to 1; an exception it raises stops the separation at once.
+        shift_offsets: demucs' offsets themselves, instead of shifts and seed.
+        stems: names of the stems to return; default: all. two_stems: one name; returns that stem and 'no_<name>'.
+        other_method: 'no_<name>' is the sum of the other stems ("add") or the mix minus the stem ("minus").
+        residual_to: one name; that stem becomes the mix minus all others, so that the stems add up to the mix.
+        priority: where several callers wait for the model, "foreground" goes before "normal", "normal" before "background".
+        progress: called with the finished fraction, 0 to 1; an exception that it raises stops the separation at once.
         
-        Returns a dict from stem name to a float32 array of mix's shape. Other threads run meanwhile; Ctrl-C stops it.
+        Returns a dict from stem name to a float32 array of mix's shape. Other threads run meanwhile; Ctrl-C stops the call.
         Raises TypeError and ValueError for unusable arguments or samples that are not finite, Error otherwise.
         """
     @property
@@ -107,21 +109,21 @@ class Model:
         ...
 class DeckPool:
     """
-    The threads that separate for any number of decks, which share them and so one thread budget.
+    The threads that separate for any number of decks. The decks share them, and so one thread budget.
     """
     def __init__(self, model: Model, *, workers: typing.SupportsInt | typing.SupportsIndex = 1, provisional: Model | None = None, warm: bool = True, preempt: bool = True, low_priority: bool = False) -> None:
         """
         workers: threads, at most the `max_concurrent_runs` that the models were loaded with.
         provisional: the same weights with a shorter segment (demucs-export --segment), for stems sooner.
-        warm: run both models once on silence when there is nothing else to do.
-        preempt: interrupt a run that can wait for a deck that would run dry before its end.
+        warm: run both models once on silence when there is nothing else to do, because a first run is slower.
+        preempt: interrupt a run that can wait, for a deck that would run dry before the run ends.
         low_priority: the workers use only the time that other threads leave.
         
         Raises ValueError for models or numbers that do not fit.
         """
     def close(self) -> None:
         """
-        Lets go of the threads; they end with the last deck.
+        Releases the threads; they end with the last deck.
         """
     @property
     def preempted(self) -> int:
@@ -143,37 +145,37 @@ class DeckState:
     @property
     def error(self) -> str | None:
         """
-        Why it failed, e.g. 'bad_audio'; None: it has not.
+        Why the deck failed, e.g. 'bad_audio'; None: it has not.
         """
     @property
     def final_frames(self) -> int:
         """
-        The same, final ones only.
+        The same, counting final stems only.
         """
     @property
     def fraction(self) -> float:
         """
-        Of the track that is final, 0 to 1.
+        The share of the track that is final, 0 to 1.
         """
     @property
     def message(self) -> str:
         """
-        One sentence on it, or empty.
+        One sentence about the error, or empty.
         """
     @property
     def provisional(self) -> int:
         """
-        Provisional windows computed so far.
+        Windows that the provisional model has computed so far.
         """
     @property
     def ready_frames(self) -> int:
         """
-        That can be read from the playhead on.
+        Frames that can be read without a gap, from the playhead on.
         """
     @property
     def segments(self) -> int:
         """
-        Segments computed so far.
+        Segments that the model has computed so far.
         """
     @property
     def spilled_bytes(self) -> int:
@@ -209,7 +211,7 @@ class Deck:
         """
     def read(self, frame: typing.SupportsInt | typing.SupportsIndex, frames: typing.SupportsInt | typing.SupportsIndex) -> tuple[dict[str, numpy.typing.NDArray[numpy.float32]], str]:
         """
-        The stems from a frame on, as far as they are there without a gap: a dict from stem name to a float32 array
+        The stems from a frame on, as far as they are ready without a gap: a dict from stem name to a float32 array
         (channels, at most `frames`), and "none", "provisional" or "final". From one thread at a time.
         """
     def set_cues(self, frames: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
@@ -222,7 +224,7 @@ class Deck:
         """
     def set_playhead(self, frame: typing.SupportsInt | typing.SupportsIndex) -> None:
         """
-        Where the track plays. Beyond the end counts as the last frame.
+        Where the track plays. A frame beyond the end counts as the last one.
         """
     def state(self) -> DeckState:
         """
@@ -251,8 +253,8 @@ class Stream:
     @staticmethod
     def recommend(model: Model, *, load: typing.SupportsFloat | typing.SupportsIndex = 0.75, lookahead: typing.SupportsFloat | typing.SupportsIndex = 0.25, crossfade: typing.SupportsFloat | typing.SupportsIndex = 0.05) -> dict[str, typing.Any]:
         """
-        Measures the model on this machine and returns what to give to Stream: the smallest hop at which computing takes
-        no more than `load` of the time, and a compute_time for the slowest run. Blocks for some runs of the model.
+        Measures the model on this machine and returns the arguments for Stream: the smallest hop at which computing takes
+        no more than `load` of the time, and the compute_time of the slowest run. Blocks for about eight runs of the model.
         
         Raises Error if that hop is too long for the model's segment.
         """
@@ -262,13 +264,13 @@ class Stream:
         ...
     def __init__(self, model: Model, *, hop: typing.SupportsFloat | typing.SupportsIndex = 0.5, lookahead: typing.SupportsFloat | typing.SupportsIndex = 0.25, crossfade: typing.SupportsFloat | typing.SupportsIndex = 0.05, compute_time: typing.SupportsFloat | typing.SupportsIndex = 0.5, underrun: str = 'silence', stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, priority: str = 'foreground') -> None:
         """
-        Starts the stream's thread and runs the model once. Times are in seconds; latency is the sum of the four.
+        Starts the stream's thread and runs the model once. Times are in seconds; the latency is the sum of the first four.
         
         hop: the model runs once every `hop`, on its newest segment of audio.
-        lookahead: what it hears past the newest audio it gives stems of.
-        crossfade: in which each run's stems take over from those of the run before, at most `hop`.
-        compute_time: for computing: the time of a run, and one block, and some milliseconds.
-        underrun: what stands for stems that are late: "silence", or "mix", shared equally between the stems.
+        lookahead: how far the model hears beyond the newest audio that it delivers stems of.
+        crossfade: the time in which each run's stems fade in while those of the run before fade out, at most `hop`.
+        compute_time: time for computing: that of a run, plus one block, plus some milliseconds.
+        underrun: what replaces stems that are late: "silence", or the "mix", shared equally between the stems.
         stems, two_stems, other_method, residual_to, priority: as of Model.separate.
         
         Raises ValueError for unusable arguments, also if hop, crossfade and lookahead exceed the model's segment.
@@ -322,9 +324,9 @@ def separate_file(path: os.PathLike | str | bytes, out: os.PathLike | str | byte
     """
     Separates a song into files, as demucs_ort_cli does; docs/files.md tells more of each option.
     
-    path: any file FFmpeg decodes, at any sample rate; of several audio streams the first is taken.
-    out: the folder to write to; it is made if need be.
-    model: default demo_model(), which is for trying only.
+    path: any file that FFmpeg decodes, at any sample rate. If it has several audio streams, the first is taken.
+    out: the folder to write to; it is made if it does not exist.
+    model: default demo_model(), which only shows that everything works.
     format: "wav", "flac", "mp3", "m4a", "ogg" or "stem.mp4". codec: of m4a and stem.mp4, "aac" or "alac".
     bit_depth: "16", "24", or of wav "32f". bitrate: kbit/s of mp3, aac and ogg. Empty and 0: the format's default.
     clip_mode: "none", "rescale" or "clamp", as demucs has them.
