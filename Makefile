@@ -48,7 +48,7 @@ $(WHEEL): .venv/tools $(WHEEL_SOURCES)
 	@rm -rf dist
 	@$(VENV)/pip wheel -q . --no-deps --no-build-isolation --wheel-dir dist --config-settings build-dir=build/release \
 	  --config-settings "build.targets=_core;demucs_ort_cli" --config-settings cmake.define.DEMUCS_ORT_BUILD_CLI=ON \
-	  --config-settings cmake.define.DEMUCS_ORT_INSTALL=ON $(STRICT)
+	  --config-settings cmake.define.DEMUCS_ORT_INSTALL=ON --config-settings cmake.define.CMAKE_UNITY_BUILD=ON $(STRICT)
 	@touch $@
 
 # The program learns where the library that it loads was installed meanwhile: one file is compiled again.
@@ -108,7 +108,7 @@ fuzz: setup $(INSTALLED)
 	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test clang
 	@$(VENV)/python scripts/run_fuzzers.py --seconds $(SECONDS)
 
-lint: build
+lint: setup
 	@$(VENV)/python scripts/run_tests.py --only lint
 
 format: setup

@@ -33,7 +33,7 @@ constexpr std::size_t first_model_options = sizeof(demucs_ort_model_options);
 constexpr std::size_t first_model_info = sizeof(demucs_ort_model_info);
 constexpr std::size_t first_separator_options = sizeof(demucs_ort_separator_options);
 
-ModelOptions convert(const demucs_ort_model_options* given) {
+ModelOptions convert_model(const demucs_ort_model_options* given) {
   ModelOptions options;
   if (given == nullptr) return options;
   const auto known = known_options(given, first_model_options);
@@ -149,7 +149,7 @@ demucs_ort_status demucs_ort_available_providers(const demucs_ort_model_options*
                                                  void (*take)(void* user_data, const char* name), void* user_data) {
   return status_of([&] {
     if (take == nullptr) throw Error(Status::invalid_argument, "take is NULL");
-    for (const auto& name : Model::available_providers(convert(options))) take(user_data, name.c_str());
+    for (const auto& name : Model::available_providers(convert_model(options))) take(user_data, name.c_str());
   });
 }
 
@@ -158,7 +158,7 @@ demucs_ort_status demucs_ort_model_load(const char* file, const demucs_ort_model
   return status_of([&] {
     require(file, "path");
     require(model, "model");
-    hand_out(Model::load(path(file), convert(options)), model);
+    hand_out(Model::load(path(file), convert_model(options)), model);
   });
 }
 
@@ -167,7 +167,7 @@ demucs_ort_status demucs_ort_model_load_memory(const void* data, size_t size, co
   return status_of([&] {
     require(data, "data");
     require(model, "model");
-    hand_out(Model::load(data, size, convert(options)), model);
+    hand_out(Model::load(data, size, convert_model(options)), model);
   });
 }
 

@@ -25,8 +25,8 @@ namespace {
 
 // The sizes of the structs in the first release. Fields added later lie behind these.
 constexpr std::size_t first_pool_options = sizeof(demucs_ort_deck_pool_options);
-constexpr std::size_t first_options = sizeof(demucs_ort_deck_options);
-constexpr std::size_t first_state = sizeof(demucs_ort_deck_state);
+constexpr std::size_t first_deck_options = sizeof(demucs_ort_deck_options);
+constexpr std::size_t first_deck_state = sizeof(demucs_ort_deck_state);
 
 DeckPoolOptions convert_pool(const demucs_ort_deck_pool_options* given) {
   DeckPoolOptions options;
@@ -43,7 +43,7 @@ DeckPoolOptions convert_pool(const demucs_ort_deck_pool_options* given) {
 DeckOptions convert_deck(const demucs_ort_deck_options* given) {
   DeckOptions options;
   if (given == nullptr) return options;
-  const auto known = known_options(given, first_options);
+  const auto known = known_options(given, first_deck_options);
   options.separator = convert(known.separator);
   options.cache_mb = known.cache_mb;
   options.crossfade_frames = known.crossfade_frames;
@@ -111,7 +111,7 @@ demucs_ort_status demucs_ort_deck_options_init(demucs_ort_deck_options* options,
     demucs_ort_deck_options known{};
     known.cache_mb = defaults.cache_mb;
     known.crossfade_frames = defaults.crossfade_frames;
-    fill(options, known, struct_size, first_options);
+    fill(options, known, struct_size, first_deck_options);
   });
 }
 
@@ -187,6 +187,6 @@ demucs_ort_status demucs_ort_deck_get_state(const demucs_ort_deck* deck, demucs_
     known.segments = now.segments;
     known.provisional = now.provisional;
     copy_text(now.message, known.message);
-    fill(state, known, state->struct_size, first_state);
+    fill(state, known, state->struct_size, first_deck_state);
   });
 }

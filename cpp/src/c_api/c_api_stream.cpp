@@ -22,7 +22,7 @@ struct demucs_ort_stream {
 namespace {
 
 // The size of the struct in the first release. Fields added later lie behind it.
-constexpr std::size_t first_options = sizeof(demucs_ort_stream_options);
+constexpr std::size_t first_stream_options = sizeof(demucs_ort_stream_options);
 
 /// What both kinds of options say of stems, by the rules of the one.
 SeparatorOptions choice_of(const demucs_ort_stream_options& known) {
@@ -40,7 +40,7 @@ SeparatorOptions choice_of(const demucs_ort_stream_options& known) {
 StreamOptions convert_stream(const demucs_ort_stream_options* given) {
   StreamOptions options;
   if (given == nullptr) return options;
-  const auto known = known_options(given, first_options);
+  const auto known = known_options(given, first_stream_options);
   options.hop = known.hop;
   options.lookahead = known.lookahead;
   options.crossfade = known.crossfade;
@@ -70,7 +70,7 @@ demucs_ort_status demucs_ort_stream_options_init(demucs_ort_stream_options* opti
     known.crossfade = defaults.crossfade;
     known.compute_time = defaults.compute_time;
     known.priority = DEMUCS_ORT_PRIORITY_FOREGROUND;
-    fill(options, known, struct_size, first_options);
+    fill(options, known, struct_size, first_stream_options);
   });
 }
 

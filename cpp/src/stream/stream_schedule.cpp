@@ -13,10 +13,10 @@ namespace {
 
 constexpr double longest = 60;  // seconds; keeps a mistyped number from filling the memory
 
-[[noreturn]] void bad_option(const std::string& message) { throw Error(Status::invalid_argument, message); }
+[[noreturn]] void bad_stream_option(const std::string& message) { throw Error(Status::invalid_argument, message); }
 
 std::size_t frames_of(const char* name, double seconds, const ModelInfo& info) {
-  if (!(seconds >= 0 && seconds <= longest)) bad_option(std::string(name) + " must be 0 to 60 seconds");
+  if (!(seconds >= 0 && seconds <= longest)) bad_stream_option(std::string(name) + " must be 0 to 60 seconds");
   return static_cast<std::size_t>(std::lround(seconds * info.sample_rate));
 }
 
@@ -28,13 +28,13 @@ StreamSchedule::StreamSchedule(const ModelInfo& info, const StreamOptions& optio
       lookahead(frames_of("lookahead", options.lookahead, info)),
       crossfade(frames_of("crossfade", options.crossfade, info)),
       compute_time(frames_of("compute_time", options.compute_time, info)) {
-  if (hop == 0) bad_option("hop must be at least one frame");
+  if (hop == 0) bad_stream_option("hop must be at least one frame");
   if (compute_time == 0)
-    bad_option("compute_time must be at least one frame, and in practice the time of an inference");
-  if (crossfade > hop) bad_option("crossfade must not be longer than hop");
+    bad_stream_option("compute_time must be at least one frame, and in practice the time of an inference");
+  if (crossfade > hop) bad_stream_option("crossfade must not be longer than hop");
   if (first_end() > segment) {
-    bad_option("hop, crossfade and lookahead take " + std::to_string(first_end()) +
-               " frames together, but the model hears only " + std::to_string(segment) + " at a time");
+    bad_stream_option("hop, crossfade and lookahead take " + std::to_string(first_end()) +
+                      " frames together, but the model hears only " + std::to_string(segment) + " at a time");
   }
 }
 
