@@ -5,6 +5,8 @@
 #include <onnxruntime_cxx_api.h>
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>

@@ -1,10 +1,21 @@
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <stdexcept>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "bindings_support.hpp"
+#include "demucs_ort/deck.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 
 using namespace demucs_ort;
 

@@ -1,7 +1,16 @@
 #include <algorithm>
+#include <cstddef>
+#include <memory>
 #include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "bindings_support.hpp"
+#include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
+#include "demucs_ort/stream.hpp"
 
 using namespace demucs_ort;
 

@@ -1,6 +1,10 @@
 #include "separation/segment_plan.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "separation/segment_spacing.hpp"
 
 namespace demucs_ort {
 namespace {
