@@ -5,6 +5,7 @@ import io
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ import torch
 from demucs.htdemucs import HTDemucs
 from demucs_export.cli import main as export_main
 from support import ROOT, Cli
+
+# A shell starts background jobs with Ctrl-C ignored, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The package onnxruntime-openvino exists for few platforms.
 collect_ignore = [] if (sys.platform, platform.machine()) == ("linux", "x86_64") else ["test_openvino.py"]
