@@ -18,6 +18,8 @@ CPP_CONTEXT = """#include <demucs_ort/demucs_ort.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
+void report(std::size_t number);
+void report(double number);
 void example({separator}const float* const* mix, const float* const* in, std::size_t frames, float* const* const* stems,
              float* const* const* out);
 void example({separator}const float* const* mix, const float* const* in, std::size_t frames, float* const* const* stems,
@@ -28,6 +30,7 @@ void example({separator}const float* const* mix, const float* const* in, std::si
 C_CONTEXT = """#include <demucs_ort/c_api_deck.h>
 #include <demucs_ort/c_api_stream.h>
 #include <stdio.h>
+void report(size_t number);
 void example({model}const float* const* mix, const float* const* in, size_t frames, float* const* const* stems,
              float* const* const* out, demucs_ort_read_callback read_track);
 void example({model}const float* const* mix, const float* const* in, size_t frames, float* const* const* stems,

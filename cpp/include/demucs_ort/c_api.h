@@ -9,7 +9,7 @@
  *     demucs_ort_status status = demucs_ort_model_load("htdemucs.onnx", NULL, &model);
  *     if (status == DEMUCS_ORT_OK) status = demucs_ort_separator_create(model, NULL, &separator);
  *     if (status == DEMUCS_ORT_OK) status = demucs_ort_separate(separator, mix, frames, stems, NULL, NULL, NULL);
- *     if (status != DEMUCS_ORT_OK) fprintf(stderr, "%s\n", demucs_ort_last_error());
+ *     if (status != DEMUCS_ORT_OK) fputs(demucs_ort_last_error(), stderr);
  *     demucs_ort_separator_free(separator);
  *     demucs_ort_model_free(model);
  *

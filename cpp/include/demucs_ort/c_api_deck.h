@@ -2,7 +2,7 @@
 #define DEMUCS_ORT_C_API_DECK_H
 
 /*
- * Decks for C: the stems of a loaded track while it plays. Example (`read_track` is a demucs_ort_read_callback):
+ * Decks for C: the stems of a loaded track while it plays. Example (`read_track` and `report` are functions of yours):
  *
  *     demucs_ort_deck_pool* pool = NULL;
  *     demucs_ort_deck* deck = NULL;
@@ -10,7 +10,7 @@
  *     if (demucs_ort_deck_pool_create(model, NULL, &pool) != DEMUCS_ORT_OK) return;
  *     if (demucs_ort_deck_create(pool, read_track, NULL, frames, NULL, &deck) != DEMUCS_ORT_OK) return;
  *     demucs_ort_deck_set_playhead(deck, 44100);
- *     printf("%u frames ready\n", (unsigned)demucs_ort_deck_read(deck, 44100, 512, stems, &quality));
+ *     report(demucs_ort_deck_read(deck, 44100, 512, stems, &quality));
  *     demucs_ort_deck_free(deck);
  *     demucs_ort_deck_pool_free(pool);
  *

@@ -2,14 +2,15 @@
 #define DEMUCS_ORT_C_API_STREAM_H
 
 /*
- * Streams for C: stems of audio as it arrives. Example (in[channel][frame], out[stem][channel][frame], one block each):
+ * Streams for C: stems of audio as it arrives. Example (in[channel][frame], out[stem][channel][frame], one block
+ * each; `report` is a function of yours that tells the host):
  *
  *     demucs_ort_stream_options options;
  *     demucs_ort_stream* stream = NULL;
  *     if (demucs_ort_stream_options_init(&options, sizeof options) != DEMUCS_ORT_OK) return;
  *     if (demucs_ort_stream_recommend(model, 0.75, &options) != DEMUCS_ORT_OK) return;
  *     if (demucs_ort_stream_create(model, &options, &stream) != DEMUCS_ORT_OK) return;
- *     printf("%u frames of latency\n", (unsigned)demucs_ort_stream_latency_frames(stream));
+ *     report(demucs_ort_stream_latency_frames(stream));
  *     demucs_ort_stream_process(stream, in, out, frames);
  *     demucs_ort_stream_free(stream);
  *

@@ -10,8 +10,8 @@
 ///     demucs_ort::Deck deck(pool, read, frames);      // returns at once; work starts in the background
 ///     deck.set_playhead(44100);                       // on the audio thread, for every block and every jump
 ///     const auto got = deck.read(44100, 512, out);    // likewise
-///     const bool final = got.quality == demucs_ort::StemQuality::final;
-///     std::printf("%zu frames are ready, %s\n", got.frames, final ? "final" : "provisional");
+///     report(got.frames);                             // a function of yours: so many frames were ready
+///     if (got.quality == demucs_ort::StemQuality::provisional) std::puts("not final yet");
 
 #include <cstddef>
 #include <cstdint>

@@ -6,7 +6,7 @@
 ///       const auto model = demucs_ort::Model::load("htdemucs.onnx");
 ///     } catch (const demucs_ort::Error& error) {
 ///       // One sentence for a person: what went wrong, where, and what to do.
-///       std::fprintf(stderr, "%s\n", error.what());
+///       std::fputs(error.what(), stderr);
 ///       // A stable number for a program.
 ///       if (error.status() == demucs_ort::Status::runtime_missing) std::exit(6);
 ///     }

@@ -8,7 +8,7 @@
 ///     options.other_method = demucs_ort::OtherMethod::minus;       // which add up to the mix
 ///     demucs_ort::Separator separator(model, options);
 ///     separator.separate(mix, frames, stems, [](const demucs_ort::Progress& progress) {
-///       std::printf("%3.0f %%\n", 100 * progress.fraction);
+///       report(100 * progress.fraction);                           // a function of yours: per cent done
 ///     });
 
 #include <cstddef>

@@ -7,9 +7,9 @@
 ///     auto options = demucs_ort::Stream::recommend(model);        // measures this machine: about eight runs
 ///     options.underrun = demucs_ort::Underrun::mix;               // rather than silence, should stems be late
 ///     demucs_ort::Stream stream(model, options);                  // starts a thread
-///     std::printf("%zu frames of latency\n", stream.latency_frames());   // report it to the host
+///     report(stream.latency_frames());                            // a function of yours: tells the host
 ///     stream.process(in, out, frames);                            // on the audio thread, for every block
-///     std::printf("%llu underruns\n", static_cast<unsigned long long>(stream.underruns()));
+///     report(stream.underruns());                                 // how often stems came too late
 
 #include <cstddef>
 #include <cstdint>
