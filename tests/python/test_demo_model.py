@@ -34,7 +34,7 @@ def test_quality_is_that_of_pytorch_and_real(held_out: list[Track]) -> None:
     from demucs_bench.backends import Python, PyTorch
 
     model = choose("demo", Path("unused"))
-    reference, native = PyTorch(model, 0), Python(model, 0)
+    reference, native = PyTorch(model.pytorch, 0), Python(model.file, 0)
     gains = []
     for track in held_out:
         recording = track.read()
