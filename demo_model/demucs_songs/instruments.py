@@ -1,17 +1,21 @@
 """Notes into sound: sampled General MIDI instruments through FluidSynth, and plain synthesisers."""
 
+import contextlib
 import ctypes
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-import fluidsynth
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import signal
 
 from .score import CLAP, CLOSED_HAT, CRASH, KICK, OPEN_HAT, RIDE, SHAKER, SNARE, Note
+
+with contextlib.redirect_stdout(sys.stderr):  # where CI is set it prints what it found
+    import fluidsynth
 
 RATE = 44_100
 DRUM_BANK = 128
