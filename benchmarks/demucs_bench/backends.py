@@ -7,17 +7,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import soundfile
-from demucs_songs import RATE
+from .sound import RATE, Audio
 
-from . import system
-from .models import ModelChoice
-from .scores import Audio
-from .tracks import read_wav
+if TYPE_CHECKING:
+    from demucs.htdemucs import HTDemucs
+    from demucs_export.repository import Model as Stock
 
 PROVIDERS = {"cpp": "cpu", "cpp-bf16": "openvino-bf16"}
 """What computes in the program, by backend; for the latter DEMUCS_ORT_ONNXRUNTIME names a runtime with OpenVINO."""
@@ -29,23 +27,24 @@ class BackendError(Exception):
 
 class Backend(Protocol):
     """A loaded model; `separate` returns the stems and the seconds it took, without loading and file access
-    where it can be told apart. `peak_memory`: bytes its process had resident at its highest."""
+    where it can be told apart."""
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]: ...
-    def peak_memory(self) -> int: ...
 
 
 class PyTorch:
     """Stock demucs, as `demucs.api.Separator.separate_tensor` runs it with shifts=0, in one of PyTorch's settings:
     `setting` is the backend's name."""
 
-    def __init__(self, model: ModelChoice, threads: int, setting: str = "pytorch") -> None:
+    def __init__(self, model: "Stock", threads: int, setting: str = "pytorch") -> None:
         import torch
+        from demucs.apply import BagOfModels
 
         if threads:
             torch.set_num_threads(threads)
-        self._model, self._members, self._bfloat16 = model.pytorch, model.members, setting == "pytorch-bf16"
-        for member in self._members:
+        self._model, self._bfloat16 = model, setting == "pytorch-bf16"
+        self.members: list[HTDemucs] = list(model.models) if isinstance(model, BagOfModels) else [model]  # type: ignore[arg-type]
+        for member in self.members:
             if setting == "pytorch-channels-last":
                 member.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
             elif setting == "pytorch-compiled":
@@ -56,7 +55,7 @@ class PyTorch:
         import torch
 
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
-            for member in self._members:
+            for member in self.members:
                 member(torch.from_numpy(segment))
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
@@ -73,13 +72,12 @@ class PyTorch:
         seconds = time.perf_counter() - start
         return {name: stem.numpy() for name, stem in zip(self._model.sources, stems, strict=True)}, seconds
 
-    def peak_memory(self) -> int:
-        return system.peak_memory()
-
 
 def run_demucs(model: str, repo: Path, threads: int, mixture: Audio) -> float:
     """Seconds from start to end of demucs' own program, which separates `mixture` with a model of `repo`
     as the other backends do; raises BackendError."""
+    import soundfile
+
     with tempfile.TemporaryDirectory() as folder:
         song = Path(folder) / "song.wav"
         soundfile.write(song, mixture.T, RATE, subtype="FLOAT")
@@ -97,33 +95,34 @@ def run_demucs(model: str, repo: Path, threads: int, mixture: Audio) -> float:
 class Python:
     """demucs_native."""
 
-    def __init__(self, model: ModelChoice, threads: int) -> None:
+    def __init__(self, model: Path, threads: int) -> None:
         import demucs_native
 
-        self.model = demucs_native.Model(model.file, threads=threads)
+        self.model = demucs_native.Model(model, threads=threads)
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
         start = time.perf_counter()
         stems = self.model.separate(mixture)
         return stems, time.perf_counter() - start
 
-    def peak_memory(self) -> int:
-        return system.peak_memory()
-
 
 class Program:
     """demucs_ort_cli, started for every track."""
 
-    def __init__(self, model: ModelChoice, threads: int, provider: str) -> None:
+    def __init__(self, model: Path, threads: int, provider: str) -> None:
         self._model, self._threads, self._provider, self._program = model, threads, provider, find_program()
         self._report: dict[str, Any] = {}  # what the program said of its last run
         self.command_seconds = 0.0  # that run from start to end
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
+        import soundfile
+
+        from .tracks import read_wav
+
         with tempfile.TemporaryDirectory() as folder:
             song, report = Path(folder) / "song.wav", Path(folder) / "report.json"
             soundfile.write(song, mixture.T, RATE, subtype="FLOAT")
-            options = ["-q", "-m", self._model.file, "--threads", self._threads]
+            options = ["-q", "-m", self._model, "--threads", self._threads]
             options += ["--provider", self._provider, "--json", report]
             command = [str(part) for part in (self._program, *options, song, folder)]
             start = time.perf_counter()
@@ -140,6 +139,7 @@ class Program:
         return float(self._report["load_seconds"])
 
     def peak_memory(self) -> int:
+        """Bytes the program had resident at its highest."""
         return int(self._report["peak_memory_bytes"])
 
 
@@ -152,14 +152,10 @@ def find_program() -> Path:
     return Path(found)
 
 
-def can_run(name: str, model: ModelChoice) -> bool:
-    """PyTorch runs no exported file: it needs the weights."""
-    return not name.startswith("pytorch") or bool(model.weights)
-
-
-def load(name: str, model: ModelChoice, threads: int) -> Backend:
+def load(name: str, file: Path, threads: int, stock: "Callable[[], Stock]") -> Backend:
+    """`file`: the exported model. `stock` gives the same one for PyTorch, and is called only if that is to run."""
     if name in PROVIDERS:
-        return Program(model, threads, PROVIDERS[name])
+        return Program(file, threads, PROVIDERS[name])
     if name == "python":
-        return Python(model, threads)
-    return PyTorch(model, threads, name)
+        return Python(file, threads)
+    return PyTorch(stock(), threads, name)

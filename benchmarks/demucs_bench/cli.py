@@ -164,9 +164,12 @@ def _run(options: argparse.Namespace, backends: Sequence[str]) -> int:
 def _settings(options: argparse.Namespace, models: "Sequence[ModelChoice]") -> dict[str, Any]:
     """What must be the same for a run to be gone on with."""
     ignored = ("results", "resume", "cache", "backends", "variants", "parts", "default_model", "model")
+    from .models import exporter
+
     chosen = {key: _plain(value) for key, value in vars(options).items()}
-    described = [f"{model.file.name}@{model.weights}" for model in models]
-    return {**{key: value for key, value in chosen.items() if key not in ignored}, "models": described}
+    described = [{"file": model.file.name, "weights": model.weights, "sha256": model.sha256} for model in models]
+    kept = {key: value for key, value in chosen.items() if key not in ignored}
+    return {**kept, "models": described, "exporter": exporter()}
 
 
 def _plain(value: Any) -> Any:

@@ -14,15 +14,13 @@ from typing import Any
 
 import demucs_native
 import numpy as np
-from demucs_songs import RATE
 from tqdm import tqdm
 
 from . import isolated
-from .models import ModelChoice, ModelError
+from .models import ModelChoice, ModelError, exported
 from .results import Results, Row
-from .speed import music
+from .sound import RATE, music
 
-_MODULE = "demucs_bench.decks"  # __name__ is not that in the process of its own
 DECKS = 4
 TRACK_SECONDS = 240
 BLOCK = 512  # frames; 11.6 ms
@@ -48,7 +46,7 @@ def measure(
         label = {"model": model.name, "track": task}
         if results.has(name, **label):
             continue
-        figures = isolated.run(_MODULE, task.split()[0], name, model.file, provisional, threads, seconds, seed)
+        figures = isolated.run(__name__, task.split()[0], name, model.file, provisional, threads, seconds, seed)
         results.add(name, {**label, **figures}, summarise)
 
 
@@ -57,18 +55,17 @@ def with_segment(model: ModelChoice, seconds: Fraction, cache: Path) -> Path:
     import demucs_export
     from demucs.htdemucs import HTDemucs
 
-    name = f"{model.name}_{float(seconds):g}s"
-    file = cache / "models" / f"{name}.onnx"
-    if not file.exists():
-        if model.weights is None:
-            raise ModelError(f"{model.file} needs its weights, FILE.onnx@WEIGHTS, for the export with a shorter window")
-        stock = model.pytorch
+    def export(file: Path) -> None:
+        stock, weights = model.pytorch, str(model.weights)
         if not isinstance(stock, HTDemucs):
             raise ModelError(f"{model.file} is a bag; only a single model can be exported with a shorter window")
-        print(f"exporting {name}, once", flush=True)
-        trained = not model.weights.startswith("untrained:")
-        demucs_export.export(stock, file.parent, name=name, trained=trained, segment=seconds)
-    return file
+        trained = not weights.startswith("untrained:")
+        demucs_export.export(stock, file.parent, name=file.stem, trained=trained, segment=seconds)
+
+    if model.weights is None:
+        raise ModelError(f"{model.file} needs its weights, FILE.onnx@WEIGHTS, for the export with a shorter window")
+    name, weights = f"{model.name}_{float(seconds):g}s", demucs_native.Model(model.file).weights_sha256
+    return exported(cache, name, f"{weights} {seconds}", export)
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from .decks import with_segment
 from .models import ModelChoice
 from .results import Results, Row
-from .scores import Audio, si_sdr, snr
-from .speed import music
+from .scores import si_sdr, snr
+from .sound import Audio, music
 from .tracks import Recording, Track
 
 MAP, PACE = "map", "pace"

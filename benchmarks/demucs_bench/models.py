@@ -1,10 +1,17 @@
 """The models to measure: an exported file, and the weights it was made of for PyTorch to run."""
 
+import contextlib
+import hashlib
+import importlib.metadata
 import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from .results import source_digest
 
 if TYPE_CHECKING:
     from demucs.htdemucs import HTDemucs
@@ -28,6 +35,14 @@ class ModelChoice:
     @property
     def name(self) -> str:
         return self.file.stem
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.file.read_bytes()).hexdigest()
+
+    def can_run(self, backend: str) -> bool:
+        """PyTorch runs no exported file: it needs the weights."""
+        return not backend.startswith("pytorch") or bool(self.weights)
 
     @cached_property
     def pytorch(self) -> "Model":
@@ -56,8 +71,8 @@ class ModelChoice:
 
         return repository.members(self.pytorch)
 
-    def save(self, folder: Path) -> str:
-        """Writes the stock model to `folder` as demucs' `--repo` takes it; returns its name there."""
+    def save(self, folder: Path) -> Path:
+        """Writes the stock model to `folder` as demucs' `--repo` takes it; returns FOLDER/NAME of it."""
         import torch
         from demucs.states import get_state
 
@@ -66,10 +81,27 @@ class ModelChoice:
             package = {"klass": type(member), "args": args, "kwargs": kwargs, "training_args": {}}
             state = get_state(member, None, half=True)  # type: ignore[no-untyped-call]
             torch.save({**package, "state": state}, folder / f"member{place}.th")
-        bag = {"models": [f"member{place}" for place in range(len(self.members))]}
-        weights = getattr(self.pytorch, "weights", None)  # a single model has none
-        (folder / "bag.yaml").write_text(json.dumps({**bag, **({"weights": weights} if weights else {})}))
-        return "bag"
+        weights = getattr(self.pytorch, "weights", None)
+        if weights is None:  # a single model
+            return folder / "member0"
+        bag = {"models": [f"member{place}" for place in range(len(self.members))], "weights": weights}
+        (folder / "bag.yaml").write_text(json.dumps(bag))
+        return folder / "bag"
+
+
+@contextlib.contextmanager
+def stock_copies(models: Sequence[ModelChoice], backends: Iterable[str]) -> Iterator[Mapping[str, Path | str]]:
+    """By model: FOLDER/NAME of a copy that stock demucs loads by itself, or "" where PyTorch does not run it."""
+    backends = [name for name in backends if name.startswith("pytorch")]
+    with tempfile.TemporaryDirectory() as folder:
+        copies: dict[str, Path | str] = {}
+        for place, model in enumerate(models):
+            copies[model.name] = ""
+            if any(model.can_run(name) for name in backends):
+                repo = Path(folder, str(place))
+                repo.mkdir()
+                copies[model.name] = model.save(repo)
+        yield copies
 
 
 def choose(text: str, cache: Path) -> ModelChoice:
@@ -84,23 +116,49 @@ def choose(text: str, cache: Path) -> ModelChoice:
 
         return ModelChoice(demucs_native.demo_model_file(), str(DEMO_WEIGHTS))
     if text in ("full", "dense"):
-        return _full_size(cache / "models", dense=text == "dense")
+        return _full_size(cache, dense=text == "dense")
     name, _, weights = text.partition("@")
     if not Path(name).is_file():
         raise ModelError(f"there is no model {name}: give demo, full, dense, or FILE.onnx[@WEIGHTS]")
     return ModelChoice(Path(name).resolve(), weights or None)
 
 
-def _full_size(folder: Path, *, dense: bool) -> ModelChoice:
+def exported(cache: Path, name: str, options: str, export: Callable[[Path], object]) -> Path:
+    """NAME.onnx below `cache`, written there by `export(file)` on first use.
+
+    A file is used again only if the same exporter, with the same packages, made it with the same `options`: these name
+    the weights and all else that the caller chose.
+    """
+    key = hashlib.sha256(f"{exporter()} {options}".encode()).hexdigest()[:16]
+    file = cache / "models" / key / f"{name}.onnx"
+    if not file.exists():
+        print(f"exporting {name}, once", flush=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        export(file)
+    return file
+
+
+def exporter() -> str:
+    """A digest of what decides about a graph: the exporter's code, `dense_dft`, and the packages they use."""
     import demucs_export
 
     from . import dense_dft
 
-    file = folder / ("htdemucs_dense_dft.onnx" if dense else "htdemucs_untrained.onnx")
-    if not file.exists():
-        print("exporting a model of the full size, once", flush=True)
+    packages = [f"{name} {importlib.metadata.version(name)}" for name in ("demucs", "onnx", "onnxruntime", "torch")]
+    files = [*Path(str(demucs_export.__file__)).parent.glob("*.py"), Path(dense_dft.__file__)]
+    return hashlib.sha256(" ".join([*packages, source_digest(files)]).encode()).hexdigest()
+
+
+def _full_size(cache: Path, *, dense: bool) -> ModelChoice:
+    import demucs_export
+
+    from . import dense_dft
+
+    def export(file: Path) -> None:
         if dense:
             dense_dft.export(demucs_export.untrained(0), file)
         else:
-            demucs_export.export(demucs_export.untrained(0), folder, name=file.stem, trained=False)
-    return ModelChoice(file, "untrained:0")
+            demucs_export.export(demucs_export.untrained(0), file.parent, name=file.stem, trained=False)
+
+    name, weights = ("htdemucs_dense_dft" if dense else "htdemucs_untrained"), "untrained:0"
+    return ModelChoice(exported(cache, name, weights, export), weights)

@@ -3,16 +3,17 @@
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import soundfile
-from demucs_songs import RATE
 from tqdm import tqdm
 
-from .backends import Backend, BackendError, can_run, load
+from .backends import Backend, BackendError, load
 from .models import ModelChoice
 from .results import Results, Row
-from .scores import Audio, si_sdr, snr
+from .scores import si_sdr, snr
+from .sound import RATE, Audio
 from .tracks import DatasetError, Recording, Track
 
 REFERENCE = "pytorch"
@@ -22,11 +23,11 @@ _HIGHEST_SNR = 200.0  # stands for equality, which JSON has no number for
 def measure(results: Results, models: Sequence[ModelChoice], tracks: Sequence[Track], threads: int) -> None:
     """Separates every track with every model and backend that is still missing in `results`."""
     for model in models:
-        backends = [name for name in results.rows if can_run(name, model)]
+        backends = [name for name in results.rows if model.can_run(name)]
         missing = [track for track in tracks if not all(results.has(name, model.name, track.name) for name in backends)]
         if not missing:
             continue
-        loaded = {name: load(name, model, threads) for name in backends}
+        loaded = {name: load(name, model.file, threads, partial(getattr, model, "pytorch")) for name in backends}
         for track in tqdm(missing, desc=model.name, unit="track", disable=None):
             _measure_track(results, loaded, model, track)
 

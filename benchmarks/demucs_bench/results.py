@@ -1,7 +1,8 @@
 """Result files: one JSON file a backend in a time-stamped folder, complete after every track."""
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,11 @@ class Results:
 
 def new_folder(root: Path, kind: str) -> Path:
     return root / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{kind}"
+
+
+def source_digest(files: Iterable[Path]) -> str:
+    """A digest of code: what an older version of it made is not used again."""
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sorted(files))).hexdigest()
 
 
 def write_aside(file: Path, text: str) -> None:

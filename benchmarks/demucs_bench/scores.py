@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio, signal_noise_ratio
 
-Audio = NDArray[np.float32]
+from .sound import Audio
+
 _SILENCE = 1e-8  # mean square: -80 dB
 
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import demucs_songs
 import numpy as np
 import soundfile
-from demucs_songs import HELD_OUT, RATE, STEMS, Palette
+from demucs_songs import HELD_OUT, STEMS, Palette
 from demucs_songs.files import ensure
 
-from .scores import Audio
+from .results import source_digest
+from .sound import RATE, Audio
 
 
 class DatasetError(Exception):
@@ -58,8 +60,9 @@ def musdb(root: Path) -> list[Track]:
 
 
 def synthesised(count: int, seconds: float, palette: Palette, cache: Path) -> list[Track]:
-    """The first `count` held-out songs, written below `cache` where they are not there already."""
-    root = cache / f"{seconds:g}s"
+    """The first `count` held-out songs, written below `cache` unless today's synthesiser wrote them there already."""
+    code = source_digest(Path(demucs_songs.__file__).parent.glob("*.py"))
+    root = cache / code[:16] / f"{seconds:g}s"
     folders = [ensure(HELD_OUT + index, seconds, palette, root) for index in range(count)]
     return [Track(folder.name, folder) for folder in folders]
 

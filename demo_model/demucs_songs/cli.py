@@ -28,7 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m demucs_songs",
         description="Write synthesised songs as in MUSDB18-HQ: OUT/NAME/{mixture,drums,bass,other,vocals}.wav",
-        epilog="Songs that are there already are kept. The same seed gives the same song.",
+        epilog="Songs that are there already with that length are kept. The same seed gives the same song.",
     )
     parser.add_argument("seeds", type=seeds, help="a seed, or FIRST:END (END left out); 1000000 and up: for measuring")
     parser.add_argument("-o", "--out", type=Path, required=True, help="the folder to write into")

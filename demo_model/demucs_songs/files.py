@@ -16,7 +16,10 @@ def name_of(seed: int, palette: Palette) -> str:
 
 
 def write(song: Song, folder: Path) -> None:
-    """Writes 16-bit files that sum to the mixture to the bit; the folder appears when all are there."""
+    """Writes 16-bit files that sum to the mixture to the bit; the folder appears when all are there.
+
+    It replaces one of the same name.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -24,14 +27,16 @@ def write(song: Song, folder: Path) -> None:
         for name, samples in {**stems, "mixture": np.sum(list(stems.values()), axis=0)}.items():
             soundfile.write(aside / f"{name}.wav", samples.T.astype(np.int16), RATE, subtype="PCM_16")
         aside.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
         aside.replace(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
 def ensure(seed: int, seconds: float, palette: Palette, root: Path) -> Path:
-    """The folder of this song under `root`, synthesised unless it is there."""
+    """The folder of this song under `root`, synthesised unless it is there with that length."""
     folder = root / name_of(seed, palette)
-    if not folder.exists():
+    mixture = folder / "mixture.wav"
+    if not mixture.exists() or soundfile.info(mixture).frames != round(seconds * RATE):
         write(synthesise(seed, seconds, palette), folder)
     return folder

@@ -53,6 +53,8 @@ def main() -> int:
     parser.add_argument("--bfloat16", action="store_true", help="faster where the processor has bfloat16 arithmetic")
     parser.add_argument("--save-every", type=int, default=100, metavar="STEPS")
     options = parser.parse_args()
+    if min(options.steps, options.batch, options.save_every) < 1 or min(options.crop, options.rate) <= 0:
+        parser.error("--steps, --batch and --save-every must be at least 1, --crop and --rate more than 0")
     settings = Settings(options.steps, options.batch, options.crop, options.rate, options.seed, options.bfloat16)
     try:
         options.out.mkdir(parents=True, exist_ok=True)

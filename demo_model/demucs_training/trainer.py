@@ -1,7 +1,7 @@
 """The training loop: log-error loss, Muon with warm-up and cosine decay, averaged weights, checkpoints."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -61,18 +61,28 @@ def log_error(estimate: Tensor, stems: Tensor) -> Tensor:
     return torch.log((error / scale + 1e-9).sqrt() + _FLOOR).mean(0) @ _WEIGHTS
 
 
+def _load(model: HTDemucs, state: Mapping[str, Tensor], whose: str) -> None:
+    shapes, theirs = ({name: value.shape for name, value in each.items()} for each in (model.state_dict(), state))
+    if shapes != theirs:
+        raise ValueError(f"{whose} is of another architecture than the demo model's: {CONFIG}")
+    model.load_state_dict(state)
+
+
 class Trainer:
     """A model under training, with everything that a resumed run needs."""
 
     def __init__(self, songs: Sequence[Path], settings: Settings, start: HTDemucs | None = None) -> None:
-        """A run from `start`, or from new weights; raises ValueError for songs that `Examples` does not take."""
+        """A run from `start`, or from new weights.
+
+        Raises ValueError for songs that `Examples` does not take, and for a `start` of another architecture.
+        """
         torch.manual_seed(settings.seed)
         self._settings = settings
         self.model: HTDemucs = HTDemucs(**CONFIG)
         frames = int(settings.crop * self.model.samplerate)
         self._examples, self._long_examples = Examples(songs, frames), Examples(songs, 2 * frames)
         if start is not None:
-            self.model.load_state_dict(start.state_dict())
+            _load(self.model, start.state_dict(), "the checkpoint to start from")
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
         self._optimizer = Muon(self.model.parameters(), settings.rate)
         self.step = 0
@@ -117,14 +127,14 @@ class Trainer:
         aside.replace(path)
 
     def resume(self, path: Path) -> None:
-        """Goes on where `save` was called; raises ValueError when that run had another seed.
+        """Goes on where `save` was called; raises ValueError when that run had another seed or architecture.
 
         Steps, crop, batch and rate may have changed: a run can be made longer.
         """
         state = torch.load(path, weights_only=True)
         if state["settings"]["seed"] != self._settings.seed:
             raise ValueError(f"{path} is of a run with other settings: {state['settings']}")
-        self.model.load_state_dict(state["model"])
+        _load(self.model, state["model"], str(path))
         self._optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         self.average, self.step = state["average"], state["step"]

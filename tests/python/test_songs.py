@@ -65,6 +65,8 @@ def test_files_sum_to_the_mixture_to_the_bit(tmp_path: Path) -> None:
     before = (folder / "mixture.wav").stat().st_mtime_ns
     assert ensure(7, SECONDS, "studio", tmp_path) == folder
     assert (folder / "mixture.wav").stat().st_mtime_ns == before  # kept, not made again
+    assert ensure(7, SECONDS + 1, "studio", tmp_path) == folder
+    assert {soundfile.info(file).frames for file in folder.glob("*.wav")} == {round((SECONDS + 1) * RATE)}
 
 
 def test_a_failed_write_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

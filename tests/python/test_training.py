@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import demucs_export
 import demucs_training.trainer as trainer_module
 import numpy as np
 import pytest
@@ -138,6 +139,17 @@ def test_muon_takes_orthogonal_steps_and_finds_a_minimum() -> None:
     assert float(loss.detach()) < 0.01
 
 
+def test_weights_of_another_architecture_are_refused(songs: Path, tmp_path: Path) -> None:
+    other = demucs_export.untrained(0, {**trainer_module.CONFIG, "channels": 12, "segment": 3.9})
+    with pytest.raises(ValueError, match="another architecture"):
+        Trainer(training_songs(songs), QUICK, other)
+    trainer = Trainer(training_songs(songs), QUICK)
+    trainer.model = other
+    trainer.save(tmp_path / "other.pt")
+    with pytest.raises(ValueError, match=r"other\.pt is of another architecture"):
+        Trainer(training_songs(songs), QUICK).resume(tmp_path / "other.pt")
+
+
 def test_weights_are_a_half_precision_checkpoint_that_exports_read(songs: Path, tmp_path: Path) -> None:
     model = Trainer(training_songs(songs), QUICK).averaged()
     write_weights(model, tmp_path / "weights.safetensors")
@@ -158,3 +170,11 @@ def test_the_command_trains_and_says_what_is_wrong(
     monkeypatch.setattr("sys.argv", ["demucs_training", str(tmp_path / "nothing"), "-o", str(tmp_path / "run2")])
     assert train_main() == 1
     assert "no songs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [["--save-every", "0"], ["--steps", "0"], ["--batch", "-1"], ["--crop", "0"]])
+def test_numbers_that_mean_nothing_are_wrong_usage(wrong: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["demucs_training", "songs", "-o", "run", *wrong])
+    with pytest.raises(SystemExit) as stopped:
+        train_main()
+    assert stopped.value.code == 2
