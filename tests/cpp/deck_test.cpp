@@ -469,28 +469,24 @@ TEST(Deck, ARunningJobIsAsUrgentAsWhenItWasChosen) {
 }
 
 TEST(Deck, AUrgentDeckInterruptsARunThatCanWait) {
-  const DeckPool pool(load("glacial.onnx"), workers(1, load("short.onnx")));
+  const DeckPool pool(load("endless.onnx"), workers(1, load("short.onnx")));
   Track first(100 * stride);
   Deck busy(pool, first.reader(), first.frames());
-  wait_for([&] { return busy.state().ready_frames > 400; }, "the first deck has provisional stems");
-  std::this_thread::sleep_for(100ms);
-  const auto begin = std::chrono::steady_clock::now();
+  wait_for([&] { return busy.state().ready_frames > 0; }, "the first deck has provisional stems");
+  wait_for([&] { return first.reads_after_measuring().size() > 1; }, "its segment without end is being computed");
   Track second(100 * stride);
   Deck urgent(pool, second.reader(), second.frames());
   wait_for([&] { return urgent.state().ready_frames > 0; }, "the second deck has provisional stems");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
   EXPECT_GT(pool.preempted(), 0U);
 }
 
 TEST(Deck, ClosingADeckInterruptsItsRun) {
-  const DeckPool pool(load("glacial.onnx"));
+  const DeckPool pool(load("endless.onnx"));
   Track track(100 * stride);
   auto deck = std::make_unique<Deck>(pool, track.reader(), track.frames());
   wait_for([&] { return !track.reads_after_measuring().empty(); }, "a segment is being computed");
   std::this_thread::sleep_for(50ms);
-  const auto begin = std::chrono::steady_clock::now();
-  deck.reset();
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
+  deck.reset();  // would not return
 }
 
 TEST(Deck, FailuresReachTheHostThroughTheState) {
