@@ -6,11 +6,13 @@ stretch its vowel to the note, and replace its pitch by the tune's, with glides 
 """
 
 import io
+import re
 import shutil
 import subprocess
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import soundfile
@@ -79,6 +81,13 @@ def _speak(program: Sequence[str]) -> NDArray[np.float64]:
     return np.ascontiguousarray(samples)
 
 
+@cache
+def _espeak() -> Sequence[str]:
+    """The command; from version 1.52 on it has to be asked for the same sound in every process."""
+    told = subprocess.run(["espeak-ng", "--help"], capture_output=True, text=True, check=False)
+    return ("espeak-ng", "-D") if re.search(r"^-D\s", told.stdout, re.MULTILINE) else ("espeak-ng",)
+
+
 def _spoken_syllable(samples: NDArray[np.float64], warp: float) -> Syllable | None:
     """The word as vocoder frames with its formants moved by the factor `warp`; None when hardly voiced."""
     rough_pitch, times = pyworld.dio(samples, _SPEECH_RATE, frame_period=FRAME * 1000)
@@ -144,7 +153,7 @@ def speaking_singer(random: Generator) -> Singer:
     warp, speed = float(random.uniform(0.9, 1.15)), str(int(random.integers(110, 170)))
     syllables: list[Syllable] = []
     for word in random.choice(WORDS, 10, replace=False):
-        samples = _speak(["espeak-ng", "-v", f"{accent}+{variant}", "-s", speed, "--stdout", str(word)])
+        samples = _speak([*_espeak(), "-v", f"{accent}+{variant}", "-s", speed, "--stdout", str(word)])
         syllable = _spoken_syllable(samples, warp)
         if syllable is not None:
             syllables.append(syllable)
