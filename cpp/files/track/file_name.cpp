@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/exit_error.hpp"
+#include "common/lower_case.hpp"
 
 namespace fs = std::filesystem;
 
@@ -18,6 +19,17 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
 }
 
 }  // namespace
+
+bool is_stem_file(const fs::path& file) {
+  const std::string ending = lower_case(file.stem().extension().string() + file.extension().string());
+  return ending == ".stem.mp4" || ending == ".stem.m4a";
+}
+
+std::string track_name(const fs::path& file) {
+  const fs::path name = is_stem_file(file) ? file.stem().stem() : file.stem();
+  // "...wav" would lead to the folder above.
+  return (name == "." || name == ".." ? file.filename() : name).string();
+}
 
 void check_file_name_pattern(const std::string& pattern, bool several_tracks, bool file_per_stem) {
   const auto refuse = [&](const std::string& why) {
