@@ -31,7 +31,8 @@ std::string track_name(const fs::path& file) {
   return (name == "." || name == ".." ? file.filename() : name).string();
 }
 
-void check_file_name_pattern(const std::string& pattern, bool several_tracks, bool file_per_stem) {
+void check_file_name_pattern(const std::string& pattern, const std::string& ending, bool several_tracks,
+                             bool file_per_stem) {
   const auto refuse = [&](const std::string& why) {
     throw ExitError(exit_usage, "the file name pattern '" + pattern + "' " + why);
   };
@@ -41,11 +42,14 @@ void check_file_name_pattern(const std::string& pattern, bool several_tracks, bo
   const bool has_stem = pattern.find("{stem}") != std::string::npos;
   if (file_per_stem && !has_stem) refuse("gives all stems the same file; put {stem} into it");
   if (!file_per_stem && has_stem) refuse("has {stem}, but a stem file holds all of them");
-  const fs::path plain = file_name(pattern, "track", "stem", "ext");
+  const fs::path plain = file_name(pattern, "track", "stem", ending);
   if (plain.string().find_first_of("{}") != std::string::npos) refuse("may hold {track}, {stem} and {ext} in braces");
   if (!plain.has_filename() || plain.has_root_path() ||
       std::any_of(plain.begin(), plain.end(), [](const fs::path& part) { return part == ".."; })) {
     refuse("is no path inside of the output folder");
+  }
+  if (!lower_case(plain.string()).ends_with("." + ending)) {
+    refuse("gives " + ending + " files another ending; let it end in .{ext}, or choose another format");
   }
 }
 
