@@ -12,6 +12,7 @@
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "track/file_name.hpp"
 #include "track/file_settings.hpp"
 #include "track/separate_track.hpp"
 #include "track/track.hpp"
@@ -33,7 +34,7 @@ struct FileCall {
 #ifdef DEMUCS_NATIVE_HAS_FFMPEG
 TrackResult separate_file(const FileCall& call, const py::object& progress) {
   const FileSettings settings = make_file_settings(call.files, false);
-  const TrackJob job{call.path, call.out, call.path.stem().string()};
+  const TrackJob job{call.path, call.out, track_name(call.path)};
   TrackResult result;
   run_watched(progress, [&](const OnProgress& on_progress, const CancelToken& cancel) {
     Separator separator(call.model, call.separation);

@@ -10,15 +10,18 @@ namespace {
 std::atomic<int> received{0};
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 
-#ifdef SIGHUP
-constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP};
+#ifdef SIGPIPE
+constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+constexpr int reader_is_gone = SIGPIPE;
 #else
 constexpr int signals[] = {SIGINT, SIGTERM};
+constexpr int reader_is_gone = 0;
 #endif
 
 extern "C" void on_signal(int number) {
   received = number;
-  std::signal(number, SIG_DFL);
+  // Whoever sends a second signal is in a hurry; what is still printed into a closed pipe is not.
+  std::signal(number, number == reader_is_gone ? SIG_IGN : SIG_DFL);
 }
 
 }  // namespace

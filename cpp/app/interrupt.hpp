@@ -5,7 +5,8 @@
 
 #include "demucs_ort/cancel.hpp"
 
-/// While it lives, Ctrl-C and termination requests cancel `token` instead of killing the program; a second one kills.
+/// While it lives, Ctrl-C, termination requests and a closed pipe of messages cancel `token` instead of killing the
+/// program; a second request kills.
 class Interrupt {
  public:
   Interrupt();

@@ -248,10 +248,10 @@ DeckPoolOptions one_worker() {
   return options;
 }
 
-DeckOptions spilling() {
+DeckOptions spilling(const std::filesystem::path& folder) {
   DeckOptions options;
   options.cache_mb = 1;
-  options.spill_folder = testing::TempDir();
+  options.spill_folder = folder;
   return options;
 }
 
@@ -280,8 +280,12 @@ TEST(AllocationFailure, StartingDecks) {
   EXPECT_GT(fail_every_allocation(throws_bad_alloc([&] { DeckPool(model, options); })), 8);
   const DeckPool pool(model, options);
   const auto usable = [&] { EXPECT_EQ(run_out_of_memory(pool, never).stage, DeckStage::done); };
-  const auto open = [&] { Deck(pool, quiet, deck_frames, spilling()); };
+  const auto folder = std::filesystem::path(testing::TempDir()) / "spill_without_memory";
+  std::filesystem::create_directories(folder);
+  const auto open = [&] { Deck(pool, quiet, deck_frames, spilling(folder)); };
   EXPECT_GT(fail_every_allocation(throws_bad_alloc(open), usable), 20);
+  EXPECT_TRUE(std::filesystem::is_empty(folder)) << "a deck that did not open left its spill file";
+  std::filesystem::remove(folder);
 }
 
 TEST(AllocationFailure, AWorkerFailsItsDeckAndServesTheNext) {

@@ -240,6 +240,11 @@ def test_file_name_patterns(cli: Cli, gains_model: Path, tmp_path: Path) -> None
         (["--filename", "../{stem}.{ext}"], "inside of the output folder"),
         (["--filename", "/tmp/{stem}.{ext}"], "inside of the output folder"),
         (["--filename", "{title}/{stem}.{ext}"], "{track}, {stem} and {ext}"),
+        (["--filename", "{stem}.mp3"], "gives wav files another ending"),
+        (["--filename", "{stem}/{track}"], "gives wav files another ending"),
+        (["--filename", "{stem}.wav", "--format", "flac"], "gives flac files another ending"),
+        (["--filename", "{stem}.mp4", "--format", "m4a"], "gives m4a files another ending"),
+        (["--filename", "{track}.mp4", "--format", "stem.mp4"], "gives stem.mp4 files another ending"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -251,6 +256,12 @@ def test_what_does_not_go_together_is_refused(
     assert reason in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_an_ending_may_be_spelled_out(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "song.wav", music(1000))
+    assert cli("-m", gains_model, "--filename", "{stem}.WAV", song, tmp_path / "out").returncode == 0
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["bass.WAV", "drums.WAV"]
 
 
 def test_a_pattern_without_track_is_refused_for_several_inputs(cli: Cli, gains_model: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import demucs_native
 import mutagen.mp4
 import numpy as np
 import pytest
@@ -411,3 +412,21 @@ def test_what_cannot_be_packed_is_refused(cli: Cli, tmp_path: Path) -> None:
     done = cli("--from-stems", "--mix", out, *files, out)
     assert (done.returncode, "would overwrite an input" in done.stderr) == (2, True)
     assert out.read_bytes() == before
+
+
+def test_a_stem_file_as_input_keeps_its_track_name(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    four = gains_model.with_name("four.onnx")
+    song = write_wav(tmp_path / "Song.wav", music(1000))
+    assert cli("-m", four, "--format", "stem.mp4", song, tmp_path).returncode == 0
+    stem_file = tmp_path / "Song.stem.mp4"
+    before = stem_file.read_bytes()
+    done = cli("-m", four, "--format", "stem.mp4", stem_file, tmp_path)
+    assert done.returncode == 2
+    assert "would overwrite an input" in done.stderr
+    assert stem_file.read_bytes() == before
+    assert cli("-m", four, "--format", "stem.mp4", stem_file, tmp_path / "out").returncode == 0
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["Song.stem.mp4"]
+    model = demucs_native.Model(four)
+    with pytest.warns(UserWarning, match="of its 5 audio streams"):
+        (file,) = demucs_native.separate_file(stem_file, tmp_path / "native", model, format="stem.mp4")
+    assert file.name == "Song.stem.mp4"

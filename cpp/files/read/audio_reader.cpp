@@ -76,15 +76,20 @@ struct AudioReader::Decoder {
 AudioReader::Decoder::Decoder(const std::filesystem::path& file, int sample_rate, std::size_t channels)
     : name(file.string()), rate(sample_rate), channel_count(static_cast<int>(channels)), pending(channels) {
   std::error_code error;
-  if (!std::filesystem::exists(file, error)) fail("there is no such file");
-  if (std::filesystem::is_directory(file, error)) fail("it is a folder, not an audio file");
-  if (!std::filesystem::is_regular_file(file, error))
+  const auto status = std::filesystem::status(file, error);
+  if (status.type() == std::filesystem::file_type::not_found) fail("there is no such file");
+  if (error) fail(error.message());
+  if (std::filesystem::is_directory(status)) fail("it is a folder, not an audio file");
+  if (!std::filesystem::is_regular_file(status))
     fail("it is a pipe or device, and a song is read twice; save it first");
 
-  if (const int opened = open_input(file, input); opened < 0)
-    fail("it is not an audio file FFmpeg knows (" + ffmpeg_reason(opened) + ")");
+  if (const int opened = open_input(file, input); opened < 0) {
+    const std::string why = ffmpeg_reason(opened);
+    fail(opened == AVERROR(EACCES) ? why : "it is not an audio file FFmpeg knows (" + why + ")");
+  }
   AVFormatContext* context = input.get();
-  if (const int status = avformat_find_stream_info(context, nullptr); status < 0) fail(ffmpeg_reason(status));
+  if (const int found_info = avformat_find_stream_info(context, nullptr); found_info < 0)
+    fail(ffmpeg_reason(found_info));
 
   const AVCodec* decoder = choose_stream();
   tags = read_tags(context, stream);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@
 #include "track/file_settings.hpp"
 #include "track/track.hpp"
 #include "track/track_stages.hpp"
+#include "write/final_names.hpp"
 #include "write/scratch_folder.hpp"
 
 namespace fs = std::filesystem;
@@ -64,20 +66,20 @@ class Packing {
     for (const auto& file : in_places(job.stems)) files.push_back(file);
     if (has_mix()) files.push_back(job.mix);
     rate_ = file_rate(settings.encoding, AudioReader(files.front(), 44'100, stem_file_channels).declared_rate());
-    for (const auto& file : files) {
-      feeds_.push_back(std::make_unique<SongFeed>(file, rate_));
-      feeds_.back()->measure();
-      expect_equal(file, files.front());
+    for (const auto& file : files) feeds_.push_back(std::make_unique<SongFeed>(file, rate_));
+    scratch_.emplace(job.file.has_parent_path() ? job.file.parent_path() : fs::path("."));
+    check_final_names(*scratch_, {job.file});
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      feeds_[i]->measure();
+      expect_equal(i, files);
     }
     describe();
   }
 
   TrackResult run(const std::function<void(double)>& progress, const demucs_ort::CancelToken& cancel) {
-    const fs::path folder = job_.file.has_parent_path() ? job_.file.parent_path() : fs::path(".");
-    const ScratchFolder scratch(folder);
     TrackFrames track = track_frames();
     const std::uint64_t frames = track.length;
-    TrackStages stages(settings_, {scratch.file(0)}, {job_.file}, std::move(track));
+    TrackStages stages(settings_, {scratch_->file(0)}, {job_.file}, std::move(track));
     constexpr std::uint64_t block = 1 << 16;
     for (std::uint64_t at = 0; at < frames; at += block) {
       if (cancel.requested()) throw demucs_ort::Error(demucs_ort::Status::cancelled, "packing was cancelled");
@@ -85,7 +87,7 @@ class Packing {
       if (progress) progress(static_cast<double>(std::min(at + block, frames)) / static_cast<double>(frames));
     }
     stages.finish();
-    move_into_place(scratch, {job_.file});
+    take_final_names(*scratch_, {job_.file});
     for (const auto& sentence : stages.warnings()) result_.warnings.push_back(sentence);
     if (!not_copied_.empty()) result_.warnings.push_back(not_copied_);
     return result_;
@@ -94,15 +96,16 @@ class Packing {
  private:
   bool has_mix() const noexcept { return !job_.mix.empty(); }
 
-  void expect_equal(const fs::path& file, const fs::path& first) const {
+  void expect_equal(std::size_t index, const std::vector<fs::path>& files) const {
     const auto& wanted = feeds_.front()->reader().found();
-    const auto& found = feeds_.back()->reader().found();
+    const auto& found = feeds_[index]->reader().found();
+    const fs::path& file = files[index];
     if (found.frames == 0) throw ExitError(exit_input, "cannot pack '" + file.string() + "': it holds no audio");
     if (found.frames == wanted.frames && found.rate == wanted.rate) return;
     const auto size = [](const AudioReader::Found& what) {
       return std::to_string(what.frames) + " frames at " + std::to_string(what.rate) + " Hz";
     };
-    throw ExitError(exit_input, "'" + file.string() + "' has " + size(found) + ", '" + first.string() + "' " +
+    throw ExitError(exit_input, "'" + file.string() + "' has " + size(found) + ", '" + files.front().string() + "' " +
                                     size(wanted) + "; what is packed must be equally long");
   }
 
@@ -147,6 +150,7 @@ class Packing {
 
   const PackJob& job_;
   const FileSettings& settings_;
+  std::optional<ScratchFolder> scratch_;
   int rate_ = 0;                                  // of all files
   std::vector<std::unique_ptr<SongFeed>> feeds_;  // the stems, then the mix if there is one
   TrackResult result_;

@@ -23,22 +23,19 @@
 #include "track/file_settings.hpp"
 #include "track/track.hpp"
 #include "track/track_stages.hpp"
+#include "write/final_names.hpp"
 #include "write/scratch_folder.hpp"
 
 namespace fs = std::filesystem;
 
 namespace {
 
-/// Files that must not or cannot take their names are found out before the work, not after it.
-void check_places(const std::vector<fs::path>& files, const fs::path& input) {
+void protect(const fs::path& input, const std::vector<fs::path>& files) {
   std::error_code ignored;
   for (const auto& file : files) {
     if (fs::equivalent(file, input, ignored)) {
       throw ExitError(exit_usage, "the stem '" + file.string() +
                                       "' would overwrite an input of that name; choose another output folder");
-    }
-    if (fs::is_directory(file, ignored)) {
-      throw ExitError(exit_output, "cannot write '" + file.string() + "': there is a folder of that name");
     }
   }
 }
@@ -48,9 +45,10 @@ class TrackFiles {
  public:
   TrackFiles(const std::vector<std::string>& stems, const TrackJob& job, const FileSettings& settings)
       : job_(job), settings_(settings), finals_(output_files(stems, job, settings)) {
-    check_places(finals_, job.input);
+    protect(job.input, finals_);
     if (makes_stem_file(settings)) places_ = places_of(stems, settings.stem_file);
     scratch_.emplace(job.folder);
+    check_final_names(*scratch_, finals_);
   }
 
   bool is_open() const noexcept { return stages_.has_value(); }
@@ -78,7 +76,7 @@ class TrackFiles {
 
   std::vector<fs::path> commit() {
     stages_->finish();
-    move_into_place(*scratch_, finals_);
+    take_final_names(*scratch_, finals_);
     return finals_;
   }
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <ios>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -107,7 +108,8 @@ void ClipStage::finish() {
     pass_on_buffers(frames);
   }
   kept_.close();
-  std::filesystem::remove(file_);
+  std::error_code ignored;  // the folder goes away with it
+  std::filesystem::remove(file_, ignored);
 }
 
 void ClipStage::pass_on_buffers(std::size_t frames) {
