@@ -87,10 +87,11 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
 
 int main(int argc, char** argv) {
   silence_ffmpeg();
-  const Interrupt interrupt;
+  Interrupt interrupt;
   std::string sentence;
   int result = exit_ok;
   const int failed = exit_code_of(interrupt, sentence, [&] {
+    interrupt.watch();
     const auto options = parse_options(argc, argv);
     if (!options) return;
     Console console(options->quiet);

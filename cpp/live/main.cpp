@@ -165,9 +165,10 @@ void play(const Options& options, const Interrupt& interrupt) {
 
 int main(int argc, char** argv) {
   silence_ffmpeg();
-  const Interrupt interrupt;
+  Interrupt interrupt;
   std::string sentence;
   const int code = exit_code_of(interrupt, sentence, [&] {
+    interrupt.watch();
     const auto options = parse(argc, argv);
     if (!options) return;
     if (!options->list_devices) return play(*options, interrupt);
