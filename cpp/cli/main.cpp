@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
-#include <thread>
 
 #include "batch.hpp"
 #include "common/exit_error.hpp"
@@ -28,7 +27,7 @@ namespace {
 void share_threads(demucs_ort::ModelOptions& model_options, unsigned jobs) {
   model_options.max_concurrent_runs = jobs;
   if (jobs == 1) return;
-  const unsigned all = model_options.threads > 0 ? model_options.threads : std::thread::hardware_concurrency();
+  const unsigned all = model_options.threads > 0 ? model_options.threads : demucs_ort::Model::default_threads();
   model_options.threads = std::max(1U, all / jobs);
 }
 

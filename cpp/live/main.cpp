@@ -49,7 +49,7 @@ std::optional<Options> parse(int argc, char** argv) {
   app.add_option("--provider", options.model_options.provider, "What computes, as for demucs_ort_cli")
       ->option_text("NAME");
   app.add_option("--threads", options.model_options.threads,
-                 "Threads of one inference (default: one per physical core)")
+                 "Threads of one inference (default: one per core that it may use)")
       ->option_text("N");
   app.add_option("--device", options.device, "The audio device (default: the system's); null plays without a device")
       ->option_text("NAME");

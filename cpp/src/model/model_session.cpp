@@ -25,6 +25,7 @@
 #include "base/background_thread.hpp"
 #include "base/cancel_state.hpp"
 #include "base/joining_thread.hpp"
+#include "base/usable_cores.hpp"
 #include "demucs_ort/error.hpp"
 #include "model/known_answer.hpp"
 #include "model/model_contract.hpp"
@@ -72,7 +73,8 @@ Ort::SessionOptions session_options(const ModelOptions& options, const std::stri
   Ort::SessionOptions session;
   session.SetExecutionMode(ORT_SEQUENTIAL);
   session.SetInterOpNumThreads(1);
-  session.SetIntraOpNumThreads(static_cast<int>(options.threads));
+  // Left to itself, ONNX Runtime would bind its threads to all of the machine's cores, not to those we may use.
+  session.SetIntraOpNumThreads(static_cast<int>(options.threads > 0 ? options.threads : usable_cores()));
   // The memory pattern reserves one block for the sum of all activations: it doubles peak memory and gains no time.
   session.DisableMemPattern();
   session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
