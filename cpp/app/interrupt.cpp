@@ -5,6 +5,8 @@
 #include <csignal>
 #include <thread>
 
+#include "base/joining_thread.hpp"
+
 namespace {
 
 std::atomic<int> received{0};
@@ -36,18 +38,16 @@ Interrupt::Interrupt() {
   // Writing beyond a file size limit then fails like a full disk instead of killing the program.
   std::signal(SIGXFSZ, SIG_IGN);
 #endif
+}
+
+void Interrupt::watch() {
   // Cancelling takes a lock, which a signal handler must not.
-  watcher_ = std::thread([this] {
+  watcher_ = demucs_ort::JoiningThread([this] {
     while (!stop_) {
       if (received != 0) token_.request();
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   });
-}
-
-Interrupt::~Interrupt() {
-  stop_ = true;
-  watcher_.join();
 }
 
 int Interrupt::signal() const noexcept { return received; }

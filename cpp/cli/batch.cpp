@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <exception>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/joining_thread.hpp"
 #include "common/exit_error.hpp"
 #include "common/place_of.hpp"
 #include "console.hpp"
@@ -71,19 +72,12 @@ class Batch {
   std::vector<TrackResult> run() {
     find_what_is_done();
     console_.expect(to_do_.size());
-    std::vector<std::thread> workers;
-    for (std::size_t i = 1; i < std::min<std::size_t>(options_.jobs, to_do_.size()); ++i) {
-      workers.emplace_back([this] {
-        std::string sentence;
-        const int failed = exit_code_of(interrupt_, sentence, [&] {
-          demucs_ort::Separator separator(model_, options_.separation);
-          work(separator);
-        });
-        if (failed != exit_ok) console_.error("a job could not start: " + sentence);  // the others do its tracks
-      });
+    {
+      std::vector<demucs_ort::JoiningThread> jobs;
+      start(jobs);
+      work(first_);
     }
-    work(first_);
-    for (auto& worker : workers) worker.join();
+    if (interrupt_.signal() == 0) explain_what_was_left();
     return results_;
   }
 
@@ -130,6 +124,39 @@ class Batch {
     if (const std::size_t done = tracks_.size() - to_do_.size(); done > 0) {
       console_.say(std::to_string(done) + " of " + std::to_string(tracks_.size()) +
                    " tracks are done already; --force separates them again");
+    }
+  }
+
+  /// Starts the further jobs. If one cannot start, the others do its tracks.
+  void start(std::vector<demucs_ort::JoiningThread>& jobs) {
+    const std::size_t wanted = std::min<std::size_t>(options_.jobs, to_do_.size());
+    std::string sentence;
+    const int failed = exit_code_of(interrupt_, sentence, [&] {
+      while (jobs.size() + 1 < wanted) jobs.emplace_back([this] { do_further_job(); });
+    });
+    if (failed != exit_ok) console_.error("a job could not start: " + sentence);
+  }
+
+  /// On a thread of its own, which no exception may leave.
+  void do_further_job() noexcept {
+    try {
+      std::string sentence;
+      const int failed = exit_code_of(interrupt_, sentence, [&] {
+        demucs_ort::Separator separator(model_, options_.separation);
+        work(separator);
+      });
+      if (failed != exit_ok) console_.error("a job could not start: " + sentence);
+    } catch (const std::exception&) {
+      // There is no memory even for a message; `explain_what_was_left` tells what became of it.
+    }
+  }
+
+  /// A job that has no memory to tell what became of its track leaves it as it was.
+  void explain_what_was_left() {
+    for (auto& result : results_) {
+      if (result.exit_code != not_tried) continue;
+      result.exit_code = exit_internal;
+      result.error = "there is not enough memory";
     }
   }
 

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
-#include <thread>
 
 #include "batch.hpp"
 #include "common/exit_error.hpp"
@@ -30,7 +29,7 @@ namespace {
 void share_threads(demucs_ort::ModelOptions& model_options, unsigned jobs) {
   model_options.max_concurrent_runs = jobs;
   if (jobs == 1) return;
-  const unsigned all = model_options.threads > 0 ? model_options.threads : std::thread::hardware_concurrency();
+  const unsigned all = model_options.threads > 0 ? model_options.threads : demucs_ort::Model::default_threads();
   model_options.threads = std::max(1U, all / jobs);
 }
 
@@ -92,10 +91,11 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
 
 int main(int argc, char** argv) {
   silence_ffmpeg();
-  const Interrupt interrupt;
+  Interrupt interrupt;
   std::string sentence;
   int result = exit_ok;
   const int failed = exit_code_of(interrupt, sentence, [&] {
+    interrupt.watch();
     const auto options = parse_options(argc, argv);
     if (!options) return;
     Console console(options->quiet);

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <ios>
 #include <iterator>
 #include <memory>
@@ -20,6 +21,12 @@
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/separator.hpp"
+
+#ifndef _WIN32
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
 
 using namespace demucs_ort;
 
@@ -108,6 +115,50 @@ TEST(Bag, EveryStemComesFromItsSpecialist) {
     }
   }
 }
+
+TEST(Bag, TakesTheOptionsOfAProviderThatAutoDoesNotFind) {
+  ModelOptions options;
+  options.provider = "auto";
+  options.provider_options = {{"device_id", "0"}};
+  const auto model = Model::load(path_of("specialists.json"), options);
+  EXPECT_EQ(model->provider(), "auto");  // nothing is loaded yet
+  model->prepare();
+  EXPECT_EQ(model->provider(), "cpu");
+}
+
+#ifndef _WIN32
+TEST(Bag, RunsALoadedMemberWhileAnotherLoads) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "a_member_that_loads_for_ever";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  for (const char* name : {"specialists.json", "gains.onnx", "other.onnx"}) {
+    std::filesystem::copy(path_of(name), folder / name);
+  }
+  ModelOptions options;
+  options.max_concurrent_runs = 2;
+  const auto model = Model::load(folder / "specialists.json", options);
+  const SourceMask drums{true, false}, bass{false, true};
+  model->prepare(drums);
+  // Whoever reads a named pipe waits for one who writes.
+  const auto slow = folder / "other.onnx";
+  std::filesystem::remove(slow);
+  ASSERT_EQ(mkfifo(slow.c_str(), 0600), 0);
+  auto loading = std::async(std::launch::async, [&] { model->prepare(bass); });
+  const int writer = open(slow.c_str(), O_WRONLY);  // returns as soon as somebody reads
+  const auto mix = noise(2000);
+  std::vector<float> stems(4000);
+  auto playing = std::async(std::launch::async, [&] { model->run(mix.data(), 1, stems.data(), {{}, drums}); });
+  EXPECT_EQ(playing.wait_for(std::chrono::seconds(30)), std::future_status::ready);
+  EXPECT_EQ(model->provider(), "cpu");
+  std::filesystem::remove(slow);  // it will be opened once more
+  std::ofstream(slow) << "no model";
+  close(writer);
+  playing.get();
+  EXPECT_FLOAT_EQ(stems[1234], 0.75F * mix[1234]);
+  EXPECT_THROW(loading.get(), Error);
+  std::filesystem::remove_all(folder);
+}
+#endif
 
 TEST(Bag, WeightsAreNormalisedByStem) {
   const auto model = Model::load(path_of("weighted.json"));

@@ -86,7 +86,7 @@ typedef struct demucs_ort_model demucs_ort_model;
 typedef struct demucs_ort_model_options {
   size_t struct_size;
   const char* provider;                /* NULL: "cpu" */
-  uint32_t threads;                    /* inside one inference, at most 1024; 0: one per physical core */
+  uint32_t threads;                    /* inside one inference, at most 1024; 0: demucs_ort_default_threads() */
   const char* onnxruntime_library;     /* path; NULL: found as documented in model.hpp */
   const char* const* provider_options; /* name, value, name, value, ...; NULL: none */
   size_t provider_option_count;        /* pairs */
