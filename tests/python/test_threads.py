@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,10 +46,10 @@ def test_a_program_without_any_thread_says_so(cli: Cli, gains_model: Path, tmp_p
     assert not (tmp_path / "out").exists()
 
 
-def run_code(code: str, **options: object) -> "subprocess.CompletedProcess[str]":
+def run_code(code: str, prepare: Callable[[], None] | None = None) -> "subprocess.CompletedProcess[str]":
     """A Python program of its own. It has a minute: what hangs has failed."""
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, preexec_fn=prepare)
 
 
 def test_threads_stay_on_the_processors_of_the_mask(gains_model: Path) -> None:
@@ -59,7 +60,7 @@ model.run(numpy.zeros((1, 2, 1000), numpy.float32))
 print(sorted({{cpu for task in os.listdir("/proc/self/task") for cpu in os.sched_getaffinity(int(task))}}))
 """
     first = min(os.sched_getaffinity(0))
-    done = run_code(code, preexec_fn=lambda: os.sched_setaffinity(0, {first}))
+    done = run_code(code, lambda: os.sched_setaffinity(0, {first}))
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, f"[{first}]", "")
 
 
