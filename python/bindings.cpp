@@ -1,6 +1,9 @@
 // The Python door of the library: checks and converts arguments, lets other Python threads run, calls the core.
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -16,6 +19,10 @@
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+
+#ifdef __GLIBC__
+#include <unistd.h>
+#endif
 
 using namespace demucs_ort;
 
@@ -124,9 +131,26 @@ ModelOptions model_options(const std::string& provider, const std::optional<Prov
   return options;
 }
 
+std::atomic<bool> onnxruntime_is_used{false};
+
+/// In a child that Python has forked. When it exits, ONNX Runtime would wait for its threads, which only the parent
+/// has: the child then ends like one of multiprocessing, without what C and C++ code does at the exit.
+void leave_onnxruntime_alone() {
+#ifdef __GLIBC__
+  if (!onnxruntime_is_used) return;
+  on_exit(
+      [](int status, void*) {
+        std::fflush(nullptr);
+        _exit(status);
+      },
+      nullptr);
+#endif
+}
+
 /// What `call` returns, which needs ONNX Runtime. Where there is none, the error says what to install.
 template <typename Call>
 auto with_onnxruntime(Call call) {
+  onnxruntime_is_used = true;
   try {
     return call();
   } catch (const Error& failure) {
@@ -161,7 +185,7 @@ PYBIND11_MODULE(_core, module) {
                        const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
                        bool low_priority) {
              const auto view = static_cast<std::string_view>(data);
-             const py::gil_scoped_release release;
+             const Released release;
              const ModelOptions options =
                  model_options(provider, provider_options, threads, max_concurrent_runs, low_priority);
              return std::const_pointer_cast<Model>(
@@ -173,7 +197,7 @@ PYBIND11_MODULE(_core, module) {
       .def(py::init([](const std::filesystem::path& path, const std::string& provider, unsigned threads,
                        const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
                        bool low_priority) {
-             const py::gil_scoped_release release;
+             const Released release;
              const ModelOptions options =
                  model_options(provider, provider_options, threads, max_concurrent_runs, low_priority);
              return std::const_pointer_cast<Model>(with_onnxruntime([&] { return Model::load(path, options); }));
@@ -183,7 +207,8 @@ PYBIND11_MODULE(_core, module) {
            py::arg("low_priority") = false,
            R"(Loads an .onnx or .ort file, or the .json file of a bag of models.
 
-threads: threads of one inference; 0: one per physical core.
+threads: threads of one inference; 0: one per physical core that this process may use (its affinity mask and, on Linux,
+    the quota of its control group).
 provider: what computes: "cpu", another one of providers(), or "auto" for the first GPU provider that works, else
     "cpu". If the provider you name is missing, fails or computes nonsense, Error is raised: the library never
     switches to another one on its own.
@@ -245,4 +270,8 @@ Raises TypeError and ValueError for unusable arguments or samples that are not f
   register_stream(module);
   register_files(module);
   py::module_::import("atexit").attr("register")(py::cpp_function(&Closable::close_all));
+  const auto os = py::module_::import("os");
+  if (py::hasattr(os, "register_at_fork")) {
+    os.attr("register_at_fork")(py::arg("after_in_child") = py::cpp_function(&leave_onnxruntime_alone));
+  }
 }

@@ -12,7 +12,7 @@
 #include "common/exit_error.hpp"
 #include "demo_model.hpp"
 #include "demucs_ort/separator.hpp"
-#include "demucs_ort/version.hpp"
+#include "demucs_ort/version.h"
 #include "library.hpp"
 #include "track/file_settings.hpp"
 

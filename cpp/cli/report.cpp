@@ -4,7 +4,7 @@
 #include <string>
 
 #include "demucs_ort/model.hpp"
-#include "demucs_ort/version.hpp"
+#include "demucs_ort/version.h"
 #include "json_file.hpp"
 #include "options.hpp"
 #include "peak_memory.hpp"

@@ -32,7 +32,8 @@ class Model:
         """
         Loads an .onnx or .ort file, or the .json file of a bag of models.
         
-        threads: threads of one inference; 0: one per physical core.
+        threads: threads of one inference; 0: one per physical core that this process may use (its affinity mask and, on Linux,
+            the quota of its control group).
         provider: what computes: "cpu", another one of providers(), or "auto" for the first GPU provider that works, else
             "cpu". If the provider you name is missing, fails or computes nonsense, Error is raised: the library never
             switches to another one on its own.

@@ -21,6 +21,7 @@
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/separator.hpp"
+#include "model/onnxruntime_library.hpp"
 
 #ifndef _WIN32
 #include <fcntl.h>
@@ -98,6 +99,20 @@ TEST(Model, RefusesFilesThatAreNoModel) {
   EXPECT_NE(refusal("wrong_shape.onnx").find("1001"), std::string::npos);
   EXPECT_THROW(Model::load(TEST_MODELS), Error);
   EXPECT_THROW(Model::load(nullptr, 0), Error);
+}
+
+TEST(Model, TellsOfEveryLibraryWhyItIsNoOnnxRuntime) {
+  std::ofstream(testing::TempDir() + "text.so") << "no library";
+  const auto check = [](void*) -> std::string { return "is never good enough"; };
+  try {
+    load_onnxruntime({"/nowhere/at/all.so", testing::TempDir() + "text.so"}, check);
+    FAIL() << "one was taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::runtime_missing);
+    for (const char* part : {"/nowhere/at/all.so", "text.so", "DEMUCS_ORT_ONNXRUNTIME"}) {
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    }
+  }
 }
 
 TEST(Bag, EveryStemComesFromItsSpecialist) {

@@ -35,23 +35,42 @@
 namespace demucs_ort {
 namespace {
 
-/// Gives the C++ wrappers of ONNX Runtime their function table; returns the library's version.
-std::string connect_runtime([[maybe_unused]] const std::filesystem::path& library) {
+/// The version of ONNX Runtime's C interface that this library uses: that of 1.21, however new the headers are.
+constexpr std::uint32_t runtime_api = 21;
+static_assert(runtime_api <= ORT_API_VERSION, "the headers of ONNX Runtime are older than 1.21");
+
+/// What is wrong with a runtime; empty: nothing.
+std::string problem_of(const OrtApiBase* base) {
+  if (base->GetApi(runtime_api) != nullptr) return {};
+  return std::string("is ONNX Runtime ") + base->GetVersionString() + ", which is too old (it has no interface " +
+         std::to_string(runtime_api) + ")";
+}
+
 #ifdef DEMUCS_ORT_LINK_ONNXRUNTIME
+const OrtApiBase* find_runtime(const std::filesystem::path&) {
   const OrtApiBase* base = OrtGetApiBase();
-#else
-  using EntryPoint = const OrtApiBase*(ORT_API_CALL*)();
-  const OrtApiBase* base = reinterpret_cast<EntryPoint>(onnxruntime_entry_point(library))();
-#endif
-  const OrtApi* api = base->GetApi(ORT_API_VERSION);
-  if (api == nullptr) {
-    throw Error(Status::runtime_missing, std::string("ONNX Runtime ") + base->GetVersionString() +
-                                             " is too old; install 1." + std::to_string(ORT_API_VERSION) + " or later");
+  if (const auto problem = problem_of(base); !problem.empty()) {
+    throw Error(Status::runtime_missing, "the linked library " + problem + "; install 1.21 or later");
   }
-#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
-  static std::once_flag once;
-  std::call_once(once, [api] { Ort::InitApi(api); });
+  return base;
+}
+#else
+const OrtApiBase* call_entry_point(void* entry_point) {
+  using EntryPoint = const OrtApiBase*(ORT_API_CALL*)();
+  return reinterpret_cast<EntryPoint>(entry_point)();
+}
+
+const OrtApiBase* find_runtime(const std::filesystem::path& library) {
+  return call_entry_point(
+      onnxruntime_entry_point(library, [](void* entry_point) { return problem_of(call_entry_point(entry_point)); }));
+}
 #endif
+
+/// Gives the C++ wrappers of ONNX Runtime their function table; returns the library's version.
+std::string connect_runtime(const std::filesystem::path& library) {
+  const OrtApiBase* base = find_runtime(library);
+  static std::once_flag once;
+  std::call_once(once, [base] { Ort::InitApi(base->GetApi(runtime_api)); });
   return base->GetVersionString();
 }
 
