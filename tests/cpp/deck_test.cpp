@@ -469,11 +469,11 @@ TEST(Deck, ARunningJobIsAsUrgentAsWhenItWasChosen) {
 }
 
 TEST(Deck, AUrgentDeckInterruptsARunThatCanWait) {
-  const DeckPool pool(load("endless.onnx"), workers(1, load("short.onnx")));
+  const DeckPool pool(load("glacial.onnx"), workers(1, load("short.onnx")));
   Track first(100 * stride);
   Deck busy(pool, first.reader(), first.frames());
-  wait_for([&] { return busy.state().ready_frames > 0; }, "the first deck has provisional stems");
-  wait_for([&] { return first.reads_after_measuring().size() > 1; }, "its segment without end is being computed");
+  wait_for([&] { return busy.state().ready_frames > 400; }, "the first deck has provisional stems");
+  std::this_thread::sleep_for(100ms);
   Track second(100 * stride);
   Deck urgent(pool, second.reader(), second.frames());
   wait_for([&] { return urgent.state().ready_frames > 0; }, "the second deck has provisional stems");
