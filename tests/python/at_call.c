@@ -30,9 +30,7 @@ int rename(const char* from, const char* to) {
   return -1;
 }
 
-int link(const char* from, const char* to) {
-  return ((int (*)(const char*, const char*))real("link"))(from, to);
-}
+int link(const char* from, const char* to) { return ((int (*)(const char*, const char*))real("link"))(from, to); }
 
 int mkdir(const char* path, mode_t mode) { return ((int (*)(const char*, mode_t))real("mkdir"))(path, mode); }
 
@@ -43,5 +41,5 @@ int unlinkat(int folder, const char* path, int flags) {
 }
 
 ssize_t write(int file, const void* bytes, size_t count) {
-  return ((ssize_t(*)(int, const void*, size_t))real("write"))(file, bytes, count);
+  return ((ssize_t (*)(int, const void*, size_t))real("write"))(file, bytes, count);
 }
