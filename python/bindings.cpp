@@ -21,6 +21,7 @@
 #include "demucs_ort/separator.hpp"
 
 #ifdef __GLIBC__
+#include <stdlib.h>
 #include <unistd.h>
 #endif
 

@@ -5,6 +5,10 @@
 #include <csignal>
 #include <thread>
 
+#ifndef _WIN32
+#include <signal.h>
+#endif
+
 #include "base/joining_thread.hpp"
 
 namespace {

@@ -33,8 +33,8 @@ void write_text(const fs::path& place, const fs::path& name, const std::string& 
 }  // namespace
 
 void check_json_place(const fs::path& named, const fs::path& output) {
+  if (is_written_in_place(named)) return;
   const fs::path file = place_of(named);
-  if (is_written_in_place(file)) return;
   const fs::path folder = file.parent_path();
   std::error_code error;
   if (!fs::is_directory(folder, error) && folder != place_of(output)) {
@@ -44,10 +44,10 @@ void check_json_place(const fs::path& named, const fs::path& output) {
 }
 
 void write_json_file(const fs::path& named, const nlohmann::ordered_json& json) {
-  const fs::path file = place_of(named);  // that of a link
   // File names need not be UTF-8; JSON must be.
   const std::string text = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  if (is_written_in_place(file)) return write_text(file, file, text);
+  if (is_written_in_place(named)) return write_text(named, named, text);
+  const fs::path file = place_of(named);  // that of a link
   const ScratchFolder scratch(file.parent_path());
   write_text(scratch.file(0), file, text);
   take_final_names(scratch, {file});

@@ -19,6 +19,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -286,12 +287,12 @@ TEST(AllocationFailure, StartingDecks) {
   EXPECT_GT(fail_every_allocation(throws_bad_alloc([&] { DeckPool(model, options); })), 8);
   const DeckPool pool(model, options);
   const auto usable = [&] { EXPECT_EQ(run_out_of_memory(pool, never).stage, DeckStage::done); };
-  const auto folder = std::filesystem::path(testing::TempDir()) / "spill_without_memory";
+  const auto folder = std::filesystem::path(testing::TempDir()) / ("spill-" + std::to_string(std::random_device{}()));
   std::filesystem::create_directories(folder);
   const auto open = [&] { Deck(pool, quiet, deck_frames, spilling(folder)); };
   EXPECT_GT(fail_every_allocation(throws_bad_alloc(open), usable), 20);
   EXPECT_TRUE(std::filesystem::is_empty(folder)) << "a deck that did not open left its spill file";
-  std::filesystem::remove(folder);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(AllocationFailure, AWorkerFailsItsDeckAndServesTheNext) {

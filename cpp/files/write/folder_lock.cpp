@@ -4,7 +4,6 @@
 #include <cstring>
 #include <filesystem>
 #include <optional>
-#include <string>
 #include <system_error>
 #include <utility>
 

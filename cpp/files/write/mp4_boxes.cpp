@@ -7,6 +7,7 @@
 #include <fstream>
 #include <ios>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "common/exit_error.hpp"
@@ -87,7 +88,9 @@ std::uint64_t find_moov(std::fstream& file, std::uint64_t file_size) {
 
 void add_mp4_boxes(const std::filesystem::path& path, const std::string& stem, const TextTags& freeform) {
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  const std::uint64_t size = std::filesystem::file_size(path);
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(path, error);
+  if (error) throw ExitError(exit_output, "cannot read back '" + path.string() + "': " + error.message());
   const std::uint64_t at = find_moov(file, size);
   Bytes moov(size - at, '\0');
   file.seekg(static_cast<std::streamoff>(at));

@@ -13,6 +13,7 @@
 
 #include "common/exit_error.hpp"
 #include "common/short_hash.hpp"
+#include "write/folder_lock.hpp"
 
 #ifndef _WIN32
 #include <unistd.h>

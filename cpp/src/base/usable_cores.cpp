@@ -8,7 +8,6 @@
 #include <fstream>
 #include <set>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 

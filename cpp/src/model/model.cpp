@@ -1,6 +1,5 @@
 #include "demucs_ort/model.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <filesystem>
@@ -15,7 +14,6 @@
 #include "base/cancel_state.hpp"
 #include "base/process.hpp"
 #include "base/usable_cores.hpp"
-#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "model/bag.hpp"
 #include "model/model_session.hpp"
