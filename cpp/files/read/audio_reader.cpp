@@ -24,6 +24,7 @@ extern "C" {
 #include "common/ffmpeg.hpp"
 #include "read/song_tags.hpp"
 
+#include "read/downmix.hpp"
 namespace {
 
 // No music has others, and a file of a few bytes and 1 Hz would become gigabytes at a model's rate.
@@ -133,6 +134,8 @@ void AudioReader::Decoder::start_resampler(const AVFrame& first) {
   }
   if (status >= 0) status = swr_init(context);
   if (status < 0) fail("its audio cannot be converted (" + ffmpeg_reason(status) + ")");
+  } else if (const auto gains = own_downmix(source, channel_count); status >= 0 && !gains.empty()) {
+    status = swr_set_matrix(context, gains.data(), source.nb_channels);
   resampler_rate = first.sample_rate;
   resampler_format = first.format;
   av_channel_layout_uninit(&resampler_layout);
