@@ -27,6 +27,7 @@ class AudioReader {
     std::uint64_t frames = 0;  ///< its length at that rate
     std::size_t damaged = 0;   ///< packets the decoder refused
     int audio_streams = 0;
+    double after_picture = 0;  ///< seconds by which the sound of a film begins later than its picture
   };
   const Found& found() const noexcept { return found_; }
 
