@@ -19,6 +19,8 @@
 #include "demucs_ort/error.hpp"
 #include "read/audio_reader.hpp"
 #include "read/packet_copy.hpp"
+#include "read/song_tags.hpp"
+#include "stem_file/stem_names.hpp"
 #include "read/song_feed.hpp"
 #include "stem_file/stem_settings.hpp"
 #include "track/file_settings.hpp"
@@ -125,7 +127,7 @@ class Packing {
     track.channels = stem_file_channels;
     track.rate = track.file_rate = rate_;
     track.length = rescaled(result_.frames, result_.sample_rate, rate_);
-    track.tags = feeds_[has_mix() ? stem_place_count : 0]->reader().tags();
+    track.tags = at_rate(feeds_[has_mix() ? stem_place_count : 0]->reader().tags(), result_.sample_rate, rate_);
     if (settings_.stem_file.preserve_mix) track.copied_mix = copied_mix(track.length);
     if (has_mix() && track.copied_mix == nullptr) track.song = std::move(feeds_[stem_place_count]);
     return track;

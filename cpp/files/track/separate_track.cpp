@@ -19,6 +19,7 @@
 #include "read/audio_reader.hpp"
 #include "read/packet_copy.hpp"
 #include "read/song_feed.hpp"
+#include "read/song_tags.hpp"
 #include "stem_file/stem_settings.hpp"
 #include "track/file_settings.hpp"
 #include "track/track.hpp"
@@ -63,7 +64,7 @@ class TrackFiles {
     track.rate = model_rate;
     track.file_rate = file_rate(settings_.encoding, found.rate);
     track.length = rescaled(found.frames, found.rate, track.file_rate);
-    track.tags = reader.tags();
+    track.tags = at_rate(reader.tags(), found.rate, track.file_rate);
     track.places = places_;
     if (settings_.stem_file.preserve_mix) track.copied_mix = copied_mix(found, track);
     if (makes_stem_file(settings_) && track.copied_mix == nullptr) {
