@@ -91,11 +91,8 @@ class TrackFiles {
 
  private:
   std::unique_ptr<PacketCopy> copied_mix(const AudioReader::Found& found, const TrackFrames& track) {
-    std::string why_not = "the song has damaged packets";
-    std::unique_ptr<PacketCopy> copy;
-    if (found.damaged == 0) {
-      copy = PacketCopy::open(job_.input, settings_.encoding, track.file_rate, track.length, why_not);
-    }
+    std::string why_not;
+    auto copy = PacketCopy::open(job_.input, found, settings_.encoding, track.file_rate, track.length, why_not);
     if (copy == nullptr) warnings_.push_back("'" + job_.input.string() + "': the mix is encoded again: " + why_not);
     return copy;
   }
