@@ -241,7 +241,8 @@ shifts, seed: the stems are the mean of that many passes, shifted by
 shift_offsets: demucs' offsets themselves, instead of shifts and seed.
 stems: names of the stems to return; default: all. two_stems: one name; returns that stem and 'no_<name>'.
 other_method: 'no_<name>' is the sum of the other stems ("add") or the mix minus the stem ("minus").
-residual_to: one name; that stem becomes the mix minus all others, so that the stems add up to the mix.
+residual_to: one name; that stem becomes the mix minus all others, so that the stems add up to the mix. The mix's
+    mean is then in that stem alone; otherwise it is in every stem, as in demucs.
 priority: where several callers wait for the model, "foreground" goes before "normal", "normal" before "background".
 progress: called with the finished fraction, 0 to 1; an exception that it raises stops the separation at once.
 

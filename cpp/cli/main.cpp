@@ -18,6 +18,7 @@
 #include "library.hpp"
 #include "options.hpp"
 #include "report.hpp"
+#include "stem_file/stem_settings.hpp"
 #include "track/pack_stems.hpp"
 #include "track/track.hpp"
 
@@ -46,7 +47,11 @@ int pack(const Options& options, const Interrupt& interrupt, Console& console) {
   const TrackResult result =
       pack_stems(job, options.files, [&](double fraction) { console.progress(id, fraction); }, interrupt.token());
   for (const auto& warning : result.warnings) console.warn(warning);
-  console.say("'" + options.output_file.string() + "': four stems and their mix of " + std::to_string(result.frames) +
+  std::string packed;
+  for (std::size_t i = 0; i < stem_place_count; ++i) {
+    packed += std::string(", ") + stem_places[i] + " '" + result.packed[i].string() + "'";
+  }
+  console.say("'" + options.output_file.string() + "': the mix" + packed + ", of " + std::to_string(result.frames) +
               " frames");
   return exit_ok;
 }

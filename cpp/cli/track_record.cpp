@@ -55,11 +55,9 @@ ordered_json describe(const demucs_ort::SeparatorOptions& separation) {
 
 ordered_json describe(const FileSettings& settings) {
   const Encoding& encoding = settings.encoding;
-  ordered_json json{{"format", file_ending(encoding.format)},
-                    {"encoder", encoder_name(encoding)},
-                    {"bits", bits(encoding.samples)},
-                    {"bitrate", encoding.bitrate},
-                    {"clip_mode", static_cast<int>(encoding.clip_mode)}};
+  ordered_json json{{"format", file_ending(encoding.format)}, {"encoder", encoder_name(encoding)},
+                    {"bits", bits(encoding.samples)},         {"bitrate", encoding.bitrate},
+                    {"sample_rate", encoding.sample_rate},    {"clip_mode", static_cast<int>(encoding.clip_mode)}};
   if (encoding.format == Format::stem_mp4) {
     json["manifest"] = ordered_json::parse(stem_manifest(settings.stem_file));
     json["fold"] = settings.stem_file.fold;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +20,8 @@
 #include "read/audio_reader.hpp"
 #include "read/packet_copy.hpp"
 #include "read/song_feed.hpp"
+#include "read/song_tags.hpp"
+#include "stem_file/stem_names.hpp"
 #include "stem_file/stem_settings.hpp"
 #include "track/file_settings.hpp"
 #include "track/track.hpp"
@@ -32,38 +33,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The place that a file's name names, or stem_place_count.
-std::size_t place_named(const fs::path& file) {
-  std::string name = file.stem().string();
-  for (char& letter : name) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return static_cast<std::size_t>(std::find(stem_places.begin(), stem_places.end(), name) - stem_places.begin());
-}
-
-/// The files by place: where their names say, or, if none is named after a stem, in the order given.
-std::array<fs::path, stem_place_count> in_places(const std::vector<fs::path>& files) {
-  std::array<fs::path, stem_place_count> placed;
-  const auto named = static_cast<std::size_t>(std::count_if(
-      files.begin(), files.end(), [](const fs::path& file) { return place_named(file) < stem_place_count; }));
-  if (files.size() == stem_place_count && named == 0) {
-    std::copy(files.begin(), files.end(), placed.begin());
-    return placed;
-  }
-  for (const auto& file : files) {
-    if (const std::size_t place = place_named(file); place < stem_place_count) placed[place] = file;
-  }
-  if (files.size() != stem_place_count ||
-      std::any_of(placed.begin(), placed.end(), [](const fs::path& file) { return file.empty(); })) {
-    throw ExitError(exit_usage,
-                    "a stem file is packed of four files: drums, bass, other, vocals, by their names or in this order");
-  }
-  return placed;
-}
-
 class Packing {
  public:
   Packing(const PackJob& job, const FileSettings& settings) : job_(job), settings_(settings) {
     std::vector<fs::path> files;
-    for (const auto& file : in_places(job.stems)) files.push_back(file);
+    for (const auto& file : stems_in_places(job.stems)) files.push_back(file);
+    result_.packed = files;
     if (has_mix()) files.push_back(job.mix);
     rate_ = file_rate(settings.encoding, AudioReader(files.front(), 44'100, stem_file_channels).declared_rate());
     for (const auto& file : files) feeds_.push_back(std::make_unique<SongFeed>(file, rate_));
@@ -128,7 +103,7 @@ class Packing {
     track.channels = stem_file_channels;
     track.rate = track.file_rate = rate_;
     track.length = rescaled(result_.frames, result_.sample_rate, rate_);
-    track.tags = feeds_[has_mix() ? stem_place_count : 0]->reader().tags();
+    track.tags = at_rate(feeds_[has_mix() ? stem_place_count : 0]->reader().tags(), result_.sample_rate, rate_);
     if (settings_.stem_file.preserve_mix) track.copied_mix = copied_mix(track.length);
     if (has_mix() && track.copied_mix == nullptr) track.song = std::move(feeds_[stem_place_count]);
     return track;
@@ -137,7 +112,8 @@ class Packing {
   std::unique_ptr<PacketCopy> copied_mix(std::uint64_t frames) {
     if (!has_mix()) throw ExitError(exit_usage, "there is no mix to preserve; name one");
     std::string why_not;
-    auto copy = PacketCopy::open(job_.mix, settings_.encoding, rate_, frames, why_not);
+    const auto& found = feeds_[stem_place_count]->reader().found();
+    auto copy = PacketCopy::open(job_.mix, found, settings_.encoding, rate_, frames, why_not);
     if (copy == nullptr) not_copied_ = "'" + job_.mix.string() + "': the mix is encoded again: " + why_not;
     return copy;
   }

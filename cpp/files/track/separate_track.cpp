@@ -19,6 +19,7 @@
 #include "read/audio_reader.hpp"
 #include "read/packet_copy.hpp"
 #include "read/song_feed.hpp"
+#include "read/song_tags.hpp"
 #include "stem_file/stem_settings.hpp"
 #include "track/file_settings.hpp"
 #include "track/track.hpp"
@@ -61,7 +62,7 @@ class TrackFiles {
     track.rate = model_rate;
     track.file_rate = file_rate(settings_.encoding, found.rate);
     track.length = rescaled(found.frames, found.rate, track.file_rate);
-    track.tags = reader.tags();
+    track.tags = at_rate(reader.tags(), found.rate, track.file_rate);
     track.places = places_;
     if (settings_.stem_file.preserve_mix) track.copied_mix = copied_mix(found, track);
     if (makes_stem_file(settings_) && track.copied_mix == nullptr) {
@@ -88,11 +89,8 @@ class TrackFiles {
 
  private:
   std::unique_ptr<PacketCopy> copied_mix(const AudioReader::Found& found, const TrackFrames& track) {
-    std::string why_not = "the song has damaged packets";
-    std::unique_ptr<PacketCopy> copy;
-    if (found.damaged == 0) {
-      copy = PacketCopy::open(job_.input, settings_.encoding, track.file_rate, track.length, why_not);
-    }
+    std::string why_not;
+    auto copy = PacketCopy::open(job_.input, found, settings_.encoding, track.file_rate, track.length, why_not);
     if (copy == nullptr) warnings_.push_back("'" + job_.input.string() + "': the mix is encoded again: " + why_not);
     return copy;
   }
