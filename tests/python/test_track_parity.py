@@ -124,7 +124,6 @@ def test_what_stems_leave_of_the_mix(small_model: HTDemucs, small_export: Report
     assert cli(*options, song, tmp_path / "two").returncode == 0
     assert_parity(expected, read_stems(tmp_path / "two"))
 
-    assert np.mean(sum(stems.values())) == pytest.approx(4 * 0.05, abs=1e-3)
     expected = {name: stem - mix.mean() for name, stem in stems.items() if name != "other"}
     expected["other"] = mix - sum(expected.values())
     found = model.separate(mix, residual_to="other")
