@@ -3,7 +3,7 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS demucs_ort EXPORT demucs_ortTargets)
 install(DIRECTORY cpp/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
-install(FILES "${PROJECT_BINARY_DIR}/include/demucs_ort/version.hpp"
+install(FILES "${PROJECT_BINARY_DIR}/include/demucs_ort/version.h"
               "${PROJECT_BINARY_DIR}/include/demucs_ort/export.h" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/demucs_ort)
 install(FILES LICENSE THIRD_PARTY_NOTICES.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

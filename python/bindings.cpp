@@ -1,6 +1,9 @@
 // The Python door of the library: checks and converts arguments, lets other Python threads run, calls the core.
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -16,6 +19,11 @@
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+
+#ifdef __GLIBC__
+#include <stdlib.h>
+#include <unistd.h>
+#endif
 
 using namespace demucs_ort;
 
@@ -124,9 +132,26 @@ ModelOptions model_options(const std::string& provider, const std::optional<Prov
   return options;
 }
 
+std::atomic<bool> onnxruntime_is_used{false};
+
+/// In a child that Python has forked. When it exits, ONNX Runtime would wait for its threads, which only the parent
+/// has: the child then ends like one of multiprocessing, without what C and C++ code does at the exit.
+void leave_onnxruntime_alone() {
+#ifdef __GLIBC__
+  if (!onnxruntime_is_used) return;
+  on_exit(
+      [](int status, void*) {
+        std::fflush(nullptr);
+        _exit(status);
+      },
+      nullptr);
+#endif
+}
+
 /// What `call` returns, which needs ONNX Runtime. Where there is none, the error says what to install.
 template <typename Call>
 auto with_onnxruntime(Call call) {
+  onnxruntime_is_used = true;
   try {
     return call();
   } catch (const Error& failure) {
@@ -161,7 +186,7 @@ PYBIND11_MODULE(_core, module) {
                        const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
                        bool low_priority) {
              const auto view = static_cast<std::string_view>(data);
-             const py::gil_scoped_release release;
+             const Released release;
              const ModelOptions options =
                  model_options(provider, provider_options, threads, max_concurrent_runs, low_priority);
              return std::const_pointer_cast<Model>(
@@ -173,7 +198,7 @@ PYBIND11_MODULE(_core, module) {
       .def(py::init([](const std::filesystem::path& path, const std::string& provider, unsigned threads,
                        const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
                        bool low_priority) {
-             const py::gil_scoped_release release;
+             const Released release;
              const ModelOptions options =
                  model_options(provider, provider_options, threads, max_concurrent_runs, low_priority);
              return std::const_pointer_cast<Model>(with_onnxruntime([&] { return Model::load(path, options); }));
@@ -183,7 +208,8 @@ PYBIND11_MODULE(_core, module) {
            py::arg("low_priority") = false,
            R"(Loads an .onnx or .ort file, or the .json file of a bag of models.
 
-threads: threads of one inference; 0: one per physical core.
+threads: threads of one inference; 0: one per physical core that this process may use (its affinity mask and, on Linux,
+    the quota of its control group).
 provider: what computes: "cpu", another one of providers(), or "auto" for the first GPU provider that works, else
     "cpu". If the provider you name is missing, fails or computes nonsense, Error is raised: the library never
     switches to another one on its own.
@@ -215,7 +241,8 @@ shifts, seed: the stems are the mean of that many passes, shifted by
 shift_offsets: demucs' offsets themselves, instead of shifts and seed.
 stems: names of the stems to return; default: all. two_stems: one name; returns that stem and 'no_<name>'.
 other_method: 'no_<name>' is the sum of the other stems ("add") or the mix minus the stem ("minus").
-residual_to: one name; that stem becomes the mix minus all others, so that the stems add up to the mix.
+residual_to: one name; that stem becomes the mix minus all others, so that the stems add up to the mix. The mix's
+    mean is then in that stem alone; otherwise it is in every stem, as in demucs.
 priority: where several callers wait for the model, "foreground" goes before "normal", "normal" before "background".
 progress: called with the finished fraction, 0 to 1; an exception that it raises stops the separation at once.
 
@@ -245,4 +272,8 @@ Raises TypeError and ValueError for unusable arguments or samples that are not f
   register_stream(module);
   register_files(module);
   py::module_::import("atexit").attr("register")(py::cpp_function(&Closable::close_all));
+  const auto os = py::module_::import("os");
+  if (py::hasattr(os, "register_at_fork")) {
+    os.attr("register_at_fork")(py::arg("after_in_child") = py::cpp_function(&leave_onnxruntime_alone));
+  }
 }

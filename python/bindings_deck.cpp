@@ -28,24 +28,28 @@ class TrackArgument : public py::object {
 };
 
 /// DeckPool that can be closed.
-class PyDeckPool : public Closable {
+class PyDeckPool {
  public:
   PyDeckPool(const std::shared_ptr<Model>& model, const DeckPoolOptions& options)
-      : pool_(std::in_place, model, options) {}
+      : pool_(Shared<DeckPool>::make("pool", std::make_unique<DeckPool>(model, options))) {}
+  PyDeckPool(const PyDeckPool&) = delete;
+  PyDeckPool& operator=(const PyDeckPool&) = delete;
   ~PyDeckPool() { close(); }
 
-  void close() override {
-    const py::gil_scoped_release release;
-    pool_.reset();
+  void close() { pool_->close(); }
+  /// The same threads, for a deck that may outlive this.
+  DeckPool copy() const {
+    return pool_->with([](const DeckPool& pool) { return pool; });
   }
-
-  const DeckPool& get() const {
-    if (!pool_) throw py::value_error("the pool has been closed");
-    return *pool_;
+  bool warm() const {
+    return pool_->with([](const DeckPool& pool) { return pool.warm(); });
+  }
+  std::uint64_t preempted() const {
+    return pool_->with([](const DeckPool& pool) { return pool.preempted(); });
   }
 
  private:
-  std::optional<DeckPool> pool_;
+  std::shared_ptr<Shared<DeckPool>> pool_;
 };
 
 /// Reads the track through a Python function, on a worker's thread.
@@ -107,11 +111,57 @@ const char* stage_name(DeckStage stage) {
 }
 
 /// A Deck and the track it reads.
-class PyDeck : public Closable {
+class PyDeck {
  public:
   PyDeck(const PyDeckPool& pool, const TrackArgument& track, std::optional<std::size_t> frames,
          const DeckOptions& options)
-      : info_(pool.get().model().info()) {
+      : PyDeck(pool.copy(), track, frames, options) {}
+  PyDeck(const PyDeck&) = delete;
+  PyDeck& operator=(const PyDeck&) = delete;
+  ~PyDeck() { close(); }
+
+  void close() {
+    if (deck_) deck_->close();
+  }
+
+  /// What `ask` answers.
+  template <typename Ask>
+  auto with(const Ask& ask) {
+    return deck_->with(ask);
+  }
+
+  py::tuple read(std::size_t frame, std::size_t frames) {
+    const auto [names, length] = with([](const Deck& deck) { return std::pair(deck.stems(), deck.frames()); });
+    frames = std::min(frames, frame < length ? length - frame : 0);
+    const StemArrays stems(names, info_.channels, frames);
+    const DeckRead got = with([&](Deck& deck) { return deck.read(frame, frames, stems.pointers()); });
+    return py::make_tuple(stems.dict(got.frames), quality_name(got.quality));
+  }
+
+  DeckState state() {
+    return with([](const Deck& deck) { return deck.state(); });
+  }
+
+  /// Whether it is done in time.
+  bool wait(std::optional<double> timeout) {
+    const auto begin = std::chrono::steady_clock::now();
+    for (;;) {
+      const DeckState state = this->state();
+      if (state.error) throw Error(*state.error, state.message);
+      if (state.stage == DeckStage::done) return true;
+      const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - begin;
+      if (timeout && waited.count() >= *timeout) return false;
+      {
+        const Released release;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    }
+  }
+
+ private:
+  PyDeck(DeckPool pool, const TrackArgument& track, std::optional<std::size_t> frames, const DeckOptions& options)
+      : info_(pool.model().info()) {
     Read read;
     if (PyCallable_Check(track.ptr()) != 0) {
       if (!frames) throw py::value_error("a track that is read by a function needs its length, frames");
@@ -125,59 +175,17 @@ class PyDeck : public Closable {
         return count;
       };
     }
-    const DeckPool& shared = pool.get();
-    const py::gil_scoped_release release;
-    deck_ = std::make_shared<Deck>(shared, std::move(read), *frames, options);
-  }
-  ~PyDeck() { close(); }
-
-  void close() override {
-    auto closing = std::move(deck_);
-    const py::gil_scoped_release release;
-    closing.reset();
-  }
-
-  Deck& get() {
-    if (!deck_) throw py::value_error("the deck has been closed");
-    return *deck_;
-  }
-
-  py::tuple read(std::size_t frame, std::size_t frames) {
-    Deck& deck = get();
-    frames = std::min(frames, frame < deck.frames() ? deck.frames() - frame : 0);
-    const StemArrays stems(deck.stems(), info_.channels, frames);
-    const DeckRead got = deck.read(frame, frames, stems.pointers());
-    return py::make_tuple(stems.dict(got.frames), quality_name(got.quality));
-  }
-
-  DeckState state() {
-    get();
-    const std::shared_ptr<const Deck> deck = deck_;  // another thread may close this meanwhile
-    const py::gil_scoped_release release;
-    return deck->state();
-  }
-
-  /// Whether it is done in time.
-  bool wait(std::optional<double> timeout) {
-    const auto begin = std::chrono::steady_clock::now();
-    for (;;) {
-      const DeckState state = this->state();
-      if (state.error) throw Error(*state.error, state.message);
-      if (state.stage == DeckStage::done) return true;
-      const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - begin;
-      if (timeout && waited.count() >= *timeout) return false;
-      {
-        const py::gil_scoped_release release;
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      }
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    std::unique_ptr<Deck> deck;
+    {
+      const Released release;
+      deck = std::make_unique<Deck>(std::move(pool), std::move(read), *frames, options);
     }
+    deck_ = Shared<Deck>::make("deck", std::move(deck));
   }
 
- private:
   ModelInfo info_;
   Array samples_;
-  std::shared_ptr<Deck> deck_;
+  std::shared_ptr<Shared<Deck>> deck_;
 };
 
 }  // namespace
@@ -218,9 +226,9 @@ low_priority: the workers use only the time that other threads leave.
 
 Raises ValueError for models or numbers that do not fit.)")
       .def_property_readonly(
-          "warm", [](const PyDeckPool& self) { return self.get().warm(); }, "Whether the models have been run once.")
+          "warm", [](const PyDeckPool& self) { return self.warm(); }, "Whether the models have been run once.")
       .def_property_readonly(
-          "preempted", [](const PyDeckPool& self) { return self.get().preempted(); }, "Runs interrupted so far.")
+          "preempted", [](const PyDeckPool& self) { return self.preempted(); }, "Runs interrupted so far.")
       .def("close", &PyDeckPool::close, "Releases the threads; they end with the last deck.");
 }
 
@@ -282,17 +290,26 @@ crossfade_frames: over which `read` goes from provisional to final stems.
 
 Returns at once. Raises TypeError and ValueError for unusable arguments.)")
       .def_property_readonly(
-          "stems", [](PyDeck& self) { return self.get().stems(); }, "Names, in order.")
+          "stems", [](PyDeck& self) { return self.with([](const Deck& deck) { return deck.stems(); }); },
+          "Names, in order.")
       .def_property_readonly(
-          "frames", [](PyDeck& self) { return self.get().frames(); }, "The track's length.")
+          "frames", [](PyDeck& self) { return self.with([](const Deck& deck) { return deck.frames(); }); },
+          "The track's length.")
       .def(
-          "set_playhead", [](PyDeck& self, std::size_t frame) { self.get().set_playhead(frame); }, py::arg("frame"),
-          "Where the track plays. A frame beyond the end counts as the last one.")
+          "set_playhead",
+          [](PyDeck& self, std::size_t frame) { self.with([&](Deck& deck) { deck.set_playhead(frame); }); },
+          py::arg("frame"), "Where the track plays. A frame beyond the end counts as the last one.")
       .def(
-          "set_loop", [](PyDeck& self, std::size_t first, std::size_t end) { self.get().set_loop(first, end); },
+          "set_loop",
+          [](PyDeck& self, std::size_t first, std::size_t end) {
+            self.with([&](Deck& deck) { deck.set_loop(first, end); });
+          },
           py::arg("first"), py::arg("end"), "The playhead will go back to `first` at `end`; end <= first: no loop.")
       .def(
-          "set_cues", [](PyDeck& self, const std::vector<std::size_t>& frames) { self.get().set_cues(frames); },
+          "set_cues",
+          [](PyDeck& self, const std::vector<std::size_t>& frames) {
+            self.with([&](Deck& deck) { deck.set_cues(frames); });
+          },
           py::arg("frames"), "Where the playhead may jump to. Raises ValueError for a frame beyond the end.")
       .def(
           "read",

@@ -12,6 +12,7 @@
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "track/file_name.hpp"
 #include "track/file_settings.hpp"
 #include "track/separate_track.hpp"
 #include "track/track.hpp"
@@ -33,7 +34,7 @@ struct FileCall {
 #ifdef DEMUCS_NATIVE_HAS_FFMPEG
 TrackResult separate_file(const FileCall& call, const py::object& progress) {
   const FileSettings settings = make_file_settings(call.files, false);
-  const TrackJob job{call.path, call.out, call.path.stem().string()};
+  const TrackJob job{call.path, call.out, track_name(call.path)};
   TrackResult result;
   run_watched(progress, [&](const OnProgress& on_progress, const CancelToken& cancel) {
     Separator separator(call.model, call.separation);
@@ -60,11 +61,11 @@ void register_files(py::module_& module) {
       "separate_file",
       [](const std::filesystem::path& path, const std::filesystem::path& out,
          const std::optional<std::shared_ptr<Model>>& model, const std::string& format, const std::string& codec,
-         const std::string& bit_depth, int bitrate, const std::string& clip_mode, const std::string& filename,
-         const Words& stem_names, const Words& stem_colors, const Words& fold, bool preserve_mix, double overlap,
-         unsigned shifts, std::uint32_t seed, const std::optional<std::vector<std::string>>& stems,
-         const std::optional<std::string>& two_stems, const std::string& other_method,
-         const std::optional<std::string>& residual_to,
+         const std::string& bit_depth, int bitrate, int sample_rate, const std::string& clip_mode,
+         const std::string& filename, const Words& stem_names, const Words& stem_colors, const Words& fold,
+         bool preserve_mix, double overlap, unsigned shifts, std::uint32_t seed,
+         const std::optional<std::vector<std::string>>& stems, const std::optional<std::string>& two_stems,
+         const std::string& other_method, const std::optional<std::string>& residual_to,
          const std::optional<py::typing::Callable<void(double)>>& progress) {
         FileCall call;
         call.path = path;
@@ -73,8 +74,9 @@ void register_files(py::module_& module) {
             model ? *model : py::module_::import("demucs_native").attr("demo_model")().cast<std::shared_ptr<Model>>();
         call.separation = separator_options(overlap, shifts, seed, {}, stems, two_stems.value_or(""), other_method,
                                             residual_to.value_or(""));
-        call.files = {
-            {format, codec, bit_depth, bitrate, clip_mode}, {stem_names, stem_colors, fold, preserve_mix}, filename};
+        call.files = {{format, codec, bit_depth, bitrate, sample_rate, clip_mode},
+                      {stem_names, stem_colors, fold, preserve_mix},
+                      filename};
         const TrackResult result = separate_file(call, progress ? py::object(*progress) : py::none());
         for (const auto& sentence : result.warnings) {
           if (PyErr_WarnEx(PyExc_UserWarning, sentence.c_str(), 1) != 0) throw py::error_already_set();
@@ -82,11 +84,12 @@ void register_files(py::module_& module) {
         return result.files;
       },
       py::arg("path"), py::arg("out"), py::arg("model") = py::none(), py::kw_only(), py::arg("format") = "wav",
-      py::arg("codec") = "", py::arg("bit_depth") = "", py::arg("bitrate") = 0, py::arg("clip_mode") = "none",
-      py::arg("filename") = "", py::arg("stem_names") = Words{}, py::arg("stem_colors") = Words{},
-      py::arg("fold") = Words{}, py::arg("preserve_mix") = false, py::arg("overlap") = 0.25, py::arg("shifts") = 0,
-      py::arg("seed") = 0, py::arg("stems") = py::none(), py::arg("two_stems") = py::none(),
-      py::arg("other_method") = "add", py::arg("residual_to") = py::none(), py::arg("progress") = py::none(),
+      py::arg("codec") = "", py::arg("bit_depth") = "", py::arg("bitrate") = 0, py::arg("sample_rate") = 0,
+      py::arg("clip_mode") = "none", py::arg("filename") = "", py::arg("stem_names") = Words{},
+      py::arg("stem_colors") = Words{}, py::arg("fold") = Words{}, py::arg("preserve_mix") = false,
+      py::arg("overlap") = 0.25, py::arg("shifts") = 0, py::arg("seed") = 0, py::arg("stems") = py::none(),
+      py::arg("two_stems") = py::none(), py::arg("other_method") = "add", py::arg("residual_to") = py::none(),
+      py::arg("progress") = py::none(),
       R"(Separates a song into files, as demucs_ort_cli does; docs/files.md tells more of each option.
 
 path: any file that FFmpeg decodes, at any sample rate. If it has several audio streams, the first is taken.
@@ -94,6 +97,7 @@ out: the folder to write to; it is made if it does not exist.
 model: default demo_model(), which only shows that everything works.
 format: "wav", "flac", "mp3", "m4a", "ogg" or "stem.mp4". codec: of m4a and stem.mp4, "aac" or "alac".
 bit_depth: "16", "24", or of wav "32f". bitrate: kbit/s of mp3, aac and ogg. Empty and 0: the format's default.
+sample_rate: of the files, in Hz; 0: the song's.
 clip_mode: "none", "rescale" or "clamp", as demucs has them.
 filename: a pattern of {track}, {stem} and {ext}; default "{stem}.{ext}", of stem files "{track}.{ext}".
 stem_names, stem_colors, fold, preserve_mix: of stem files; {"drums": "Kit"}, {"drums": "#009E73"},

@@ -1,13 +1,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "bindings_support.hpp"
-#include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "demucs_ort/stream.hpp"
@@ -17,18 +16,22 @@ using namespace demucs_ort;
 namespace {
 
 /// A Stream that Python threads may call in any way: one at a time has it.
-class LiveStream : public Closable {
+class LiveStream {
  public:
   LiveStream(const std::shared_ptr<Model>& model, const StreamOptions& options) {
-    const py::gil_scoped_release release;
-    stream_.emplace(model, options);
+    std::unique_ptr<Stream> stream;
+    {
+      const Released release;
+      stream = std::make_unique<Stream>(model, options);
+    }
+    stream_ = Shared<Stream>::make("stream", std::move(stream));
   }
+  LiveStream(const LiveStream&) = delete;
+  LiveStream& operator=(const LiveStream&) = delete;
   ~LiveStream() { close(); }
 
-  void close() override {
-    const py::gil_scoped_release release;
-    const std::lock_guard lock(mutex_);
-    stream_.reset();
+  void close() {
+    if (stream_) stream_->close();
   }
 
   py::dict process(const MixArgument& mix) {
@@ -46,10 +49,7 @@ class LiveStream : public Closable {
   /// What `ask` answers, of a stream that nobody else has meanwhile.
   template <typename Ask>
   auto with(const Ask& ask) {
-    const py::gil_scoped_release release;
-    const std::lock_guard lock(mutex_);
-    if (!stream_) throw Error(Status::invalid_argument, "the stream has been closed");
-    return ask(*stream_);
+    return stream_->with(ask);
   }
 
  private:
@@ -80,8 +80,7 @@ class LiveStream : public Closable {
     return stems.dict();
   }
 
-  std::mutex mutex_;
-  std::optional<Stream> stream_;
+  std::shared_ptr<Shared<Stream>> stream_;
 };
 
 /// Keyword arguments of Stream's constructor.
@@ -179,7 +178,7 @@ Never waits for the model: for audio that comes at the pace it plays.)")
             options.lookahead = lookahead;
             options.crossfade = crossfade;
             {
-              const py::gil_scoped_release release;
+              const Released release;
               options = Stream::recommend(model, options, load);
             }
             OptionsDict found;

@@ -1,11 +1,13 @@
 #include "bindings_support.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -13,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/joining_thread.hpp"
+#include "base/process.hpp"
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
@@ -114,49 +118,128 @@ SeparatorOptions separator_options(double overlap, unsigned shifts, std::uint32_
   return options;
 }
 
-void run_watched(const py::object& progress, const std::function<void(const OnProgress&, const CancelToken&)>& work) {
+namespace {
+
+std::atomic<bool> stopped{false};
+std::thread::id last_thread;      // that goes on; written before `stopped`
+std::atomic<int> coming_back{0};  // threads between their last look at `stopped` and the interpreter's lock
+
+}  // namespace
+
+Released::Released() : state_(PyEval_SaveThread()) { stay_if_stopped(); }
+
+Released::~Released() {
+  ++coming_back;
+  if (stopped && std::this_thread::get_id() != last_thread) --coming_back;
+  stay_if_stopped();
+  PyEval_RestoreThread(state_);
+  --coming_back;
+}
+
+void Released::stay_if_stopped() {
+  while (stopped && std::this_thread::get_id() != last_thread) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+void Released::stop_all_others() {
+  last_thread = std::this_thread::get_id();
+  stopped = true;
+  while (coming_back > 0) {
+    PyThreadState* const state = PyEval_SaveThread();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    PyEval_RestoreThread(state);
+  }
+}
+
+namespace {
+
+std::vector<std::weak_ptr<Closable>>& kept() {
+  static std::vector<std::weak_ptr<Closable>> all;
+  return all;
+}
+
+/// A call that a thread of its own works for.
+class Run : public Closable {
+ public:
+  /// Waits until the work has ended, and so has removed what it had half written.
+  void close() override {
+    if (process_.has_forked()) return;
+    cancel.request();
+    const Released release;
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return finished; });
+  }
+
   const CancelToken cancel;
-  std::mutex mutex;
+  std::mutex mutex;  // guards the following
   std::condition_variable changed;
   std::optional<double> fraction;
   bool finished = false;
   std::exception_ptr failure;
 
-  std::thread worker([&] {
+ private:
+  Process process_;
+};
+
+}  // namespace
+
+void Closable::keep(const std::shared_ptr<Closable>& closable) {
+  std::erase_if(kept(), [](const auto& one) { return one.expired(); });
+  kept().push_back(closable);
+}
+
+void Closable::close_all() {
+  Released::stop_all_others();
+  const auto all = kept();
+  for (const auto& one : all) {
+    if (const auto closable = one.lock()) closable->close();
+  }
+}
+
+void run_watched(const py::object& progress, const std::function<void(const OnProgress&, const CancelToken&)>& work) {
+  const auto run = std::make_shared<Run>();
+  JoiningThread worker([run, &work] {
+    std::exception_ptr failure;
     try {
       work(
           [&](const Progress& news) {
-            const std::lock_guard lock(mutex);
-            if (news.stage == Stage::separating) fraction = news.fraction;
-            changed.notify_one();
+            const std::lock_guard lock(run->mutex);
+            if (news.stage == Stage::separating) run->fraction = news.fraction;
+            run->changed.notify_all();
           },
-          cancel);
+          run->cancel);
     } catch (...) {
       failure = std::current_exception();
     }
-    const std::lock_guard lock(mutex);
-    finished = true;
-    changed.notify_one();
+    const std::lock_guard lock(run->mutex);
+    run->failure = failure;
+    run->finished = true;
+    run->changed.notify_all();
   });
   try {
+    Closable::keep(run);
     for (bool done = false; !done;) {
       std::optional<double> news;
       {
-        const py::gil_scoped_release release;
-        std::unique_lock lock(mutex);
-        changed.wait_for(lock, std::chrono::milliseconds(50), [&] { return finished || fraction.has_value(); });
-        std::swap(news, fraction);
-        done = finished;
+        const Released release;
+        std::unique_lock lock(run->mutex);
+        run->changed.wait_for(lock, std::chrono::milliseconds(50),
+                              [&] { return run->finished || run->fraction.has_value(); });
+        std::swap(news, run->fraction);
+        done = run->finished;
       }
       if (PyErr_CheckSignals() != 0) throw py::error_already_set();
       if (news && !progress.is_none()) progress(*news);
     }
-  } catch (...) {
-    cancel.request();
-    const py::gil_scoped_release release;
+  } catch (const std::exception&) {
+    run->cancel.request();
+    const Released release;
     worker.join();
+    throw;
+  } catch (...) {
+    Released::stay_if_stopped();  // Python ends a daemon thread inside `progress` like this
+    run->cancel.request();
     throw;
   }
   worker.join();
-  if (failure) std::rethrow_exception(failure);
+  if (run->failure) std::rethrow_exception(run->failure);
 }

@@ -9,11 +9,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/process.hpp"
 #include "demucs_ort/demucs_ort.hpp"
 
 namespace py = pybind11;
@@ -75,27 +78,85 @@ demucs_ort::SeparatorOptions separator_options(double overlap, unsigned shifts, 
                                                const std::string& two_stems, const std::string& other_method,
                                                const std::string& residual_to);
 
-/// What has threads of its own, which must end before the interpreter does. Guarded by the interpreter's lock.
-class Closable {
+/// Lets other Python threads run while it lives. Once the interpreter is ending, a daemon thread stays in here for
+/// ever: with the interpreter's lock it would be ended in the middle of C++ code, which aborts the program.
+class Released {
  public:
-  Closable() { open().insert(this); }
-  Closable(const Closable&) = delete;
-  Closable& operator=(const Closable&) = delete;
-  virtual void close() = 0;
+  Released();
+  Released(const Released&) = delete;
+  Released& operator=(const Released&) = delete;
+  ~Released();
 
-  static void close_all() {
-    const auto all = open();
-    for (Closable* each : all) each->close();
-  }
-
- protected:
-  ~Closable() { open().erase(this); }
+  /// From now on only the calling thread, which has the interpreter's lock, gets it back.
+  static void stop_all_others();
+  /// Stays for ever if that was said and this is another thread.
+  static void stay_if_stopped();
 
  private:
-  static std::set<Closable*>& open() {
-    static std::set<Closable*> all;
-    return all;
+  PyThreadState* state_;
+};
+
+/// What has threads of its own, which must end before the interpreter does. Used with the interpreter's lock.
+class Closable {
+ public:
+  Closable() = default;
+  Closable(const Closable&) = delete;
+  Closable& operator=(const Closable&) = delete;
+  virtual ~Closable() = default;
+  virtual void close() = 0;
+
+  /// Has it closed at the interpreter's end.
+  static void keep(const std::shared_ptr<Closable>& closable);
+  static void close_all();
+};
+
+/// An object of the library that Python threads share and any of them may close. One at a time uses it.
+template <typename Core>
+class Shared : public Closable {
+ public:
+  /// `name`: in messages.
+  static std::shared_ptr<Shared> make(const char* name, std::unique_ptr<Core> core) {
+    auto shared = std::make_shared<Shared>(name, std::move(core));
+    keep(shared);
+    return shared;
   }
+  Shared(const char* name, std::unique_ptr<Core> core) : name_(name), core_(std::move(core)) {}
+
+  /// What `ask` answers; other Python threads run meanwhile.
+  template <typename Ask>
+  auto with(const Ask& ask) {
+    using demucs_ort::Error, demucs_ort::Status;
+    if (process_.has_forked()) {
+      throw Error(Status::runtime_failed, std::string("this process was forked from the one that made the ") + name_ +
+                                              "; make another one here");
+    }
+    const Released release;
+    const std::lock_guard lock(mutex_);
+    if (!core_) throw Error(Status::invalid_argument, std::string("the ") + name_ + " has been closed");
+    return ask(*core_);
+  }
+
+  /// Returns when it is closed, whoever does it.
+  void close() override {
+    if (process_.has_forked()) {
+      static_cast<void>(core_.release());  // its threads are not here; to wait for them is to wait for ever
+      return;
+    }
+    const Released release;
+    const std::lock_guard closing(closing_);
+    std::unique_ptr<Core> gone;
+    {
+      const std::lock_guard lock(mutex_);
+      gone = std::move(core_);
+    }
+  }
+
+ private:
+  demucs_ort::Process process_;
+  const char* name_;
+  std::mutex closing_;  // held until it is closed; callbacks may need the other one meanwhile
+  std::mutex mutex_;    // guards
+  std::unique_ptr<Core> core_;
 };
 
 /// Runs `work` on another thread, so that this one can call `progress` and notice Ctrl-C at once. An exception from

@@ -27,6 +27,9 @@ ROOMS: Mapping[str, Mapping[str, Iterable[str]]] = {
     },
 }
 
+# Rooms of the core that nothing outside it may include.
+_CLOSED_ROOMS = ROOMS["cpp/src"].keys() - {"base"}
+
 # A library's headers, and the only folders that may include them.
 LIBRARIES = {
     r"onnxruntime\w*\.h": ("cpp/src/model/",),
@@ -46,6 +49,9 @@ def check_file(file: str, text: str) -> list[str]:
         for header, places in LIBRARIES.items():
             if re.fullmatch(header + ".*", included) and not file.startswith(places):
                 wrong.append(f"{file}: includes {included}; only {', '.join(places)} may")
+    for included in _INCLUDE.findall(text) if not file.startswith("cpp/src/") else ():
+        if included.partition("/")[0] in _CLOSED_ROOMS:
+            wrong.append(f"{file}: includes {included}; of the core only the public headers and base/ are for doors")
     for folder, rooms in ROOMS.items():
         if not file.startswith(folder + "/"):
             continue

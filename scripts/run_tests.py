@@ -35,7 +35,7 @@ def parts() -> dict[str, list[list[str]]]:
             [str(TOOLS / "zizmor"), "--offline", "--strict-collection", "--quiet", ".github"],
         ],
         "cpp": [["ctest", "--preset", "test"]],
-        "python": [[sys.executable, "-m", "pytest", "-q"]],
+        "python": [[sys.executable, "-m", "pytest", "-q", "-n", "logical", "--maxprocesses=4", "--dist=worksteal"]],
     }
 
 

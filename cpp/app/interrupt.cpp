@@ -5,20 +5,29 @@
 #include <csignal>
 #include <thread>
 
+#ifndef _WIN32
+#include <signal.h>
+#endif
+
+#include "base/joining_thread.hpp"
+
 namespace {
 
 std::atomic<int> received{0};
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 
-#ifdef SIGHUP
-constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP};
+#ifdef SIGPIPE
+constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+constexpr int reader_is_gone = SIGPIPE;
 #else
 constexpr int signals[] = {SIGINT, SIGTERM};
+constexpr int reader_is_gone = 0;
 #endif
 
 extern "C" void on_signal(int number) {
   received = number;
-  std::signal(number, SIG_DFL);
+  // Whoever sends a second signal is in a hurry; what is still printed into a closed pipe is not.
+  std::signal(number, number == reader_is_gone ? SIG_IGN : SIG_DFL);
 }
 
 }  // namespace
@@ -33,18 +42,16 @@ Interrupt::Interrupt() {
   // Writing beyond a file size limit then fails like a full disk instead of killing the program.
   std::signal(SIGXFSZ, SIG_IGN);
 #endif
+}
+
+void Interrupt::watch() {
   // Cancelling takes a lock, which a signal handler must not.
-  watcher_ = std::thread([this] {
+  watcher_ = demucs_ort::JoiningThread([this] {
     while (!stop_) {
       if (received != 0) token_.request();
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   });
-}
-
-Interrupt::~Interrupt() {
-  stop_ = true;
-  watcher_.join();
 }
 
 int Interrupt::signal() const noexcept { return received; }

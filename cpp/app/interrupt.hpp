@@ -1,17 +1,21 @@
 #pragma once
 
 #include <atomic>
-#include <thread>
 
+#include "base/joining_thread.hpp"
 #include "demucs_ort/cancel.hpp"
 
-/// While it lives, Ctrl-C and termination requests cancel `token` instead of killing the program; a second one kills.
+/// While it lives, Ctrl-C, termination requests and a closed pipe of messages cancel `token` instead of killing the
+/// program; a second request kills.
 class Interrupt {
  public:
   Interrupt();
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
-  ~Interrupt();
+  ~Interrupt() { stop_ = true; }
+
+  /// Starts the thread that cancels. Throws Error runtime_failed if the system starts no more threads.
+  void watch();
 
   const demucs_ort::CancelToken& token() const noexcept { return token_; }
   /// The signal that came, or 0.
@@ -20,5 +24,5 @@ class Interrupt {
  private:
   demucs_ort::CancelToken token_;
   std::atomic<bool> stop_{false};
-  std::thread watcher_;
+  demucs_ort::JoiningThread watcher_;  // last: the first to go
 };

@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <exception>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/joining_thread.hpp"
 #include "common/exit_error.hpp"
+#include "common/place_of.hpp"
 #include "console.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
@@ -29,25 +32,29 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// No file may take the place of an input or of another track's file.
-void protect_files(const std::vector<Track>& tracks, const FileSettings& settings,
-                   const std::vector<std::string>& stems) {
-  std::set<fs::path> inputs, outputs;
-  for (const auto& track : tracks) inputs.insert(fs::weakly_canonical(track.job.input));
-  for (const auto& track : tracks) {
-    if (!track.problem.empty()) continue;
-    for (const auto& file : output_files(stems, track.job, settings)) {
-      const fs::path place = fs::weakly_canonical(file);
-      if (inputs.count(place) > 0) {
-        throw ExitError(exit_usage, "the stem '" + file.string() +
-                                        "' would overwrite an input of that name; choose another output folder");
-      }
-      if (!outputs.insert(place).second) {
-        throw ExitError(exit_usage,
-                        "two inputs would both be written to '" + file.string() + "'; separate them in two runs");
-      }
+/// No file may take the place of an input or of another track's file: such a track gets a problem.
+std::vector<Track> with_files_protected(std::vector<Track> tracks, const FileSettings& settings,
+                                        const std::vector<std::string>& stems) {
+  std::set<fs::path> inputs;
+  std::map<fs::path, int> writers;
+  const auto for_each_file = [&](const auto& look) {
+    for (auto& track : tracks) {
+      if (track.problem) continue;
+      for (const auto& file : output_files(stems, track.job, settings)) look(track, file, place_of(file));
     }
-  }
+  };
+  for (const auto& track : tracks) inputs.insert(place_of(track.job.input));
+  for_each_file([&](Track&, const fs::path&, const fs::path& place) { ++writers[place]; });
+  for_each_file([&](Track& track, const fs::path& file, const fs::path& place) {
+    if (inputs.count(place) > 0) {
+      track.problem.emplace(exit_usage, "the stem '" + file.string() +
+                                            "' would overwrite an input of that name; choose another output folder");
+    } else if (writers[place] > 1) {
+      track.problem.emplace(exit_usage,
+                            "two inputs would both be written to '" + file.string() + "'; separate them in two runs");
+    }
+  });
+  return tracks;
 }
 
 class Batch {
@@ -55,31 +62,22 @@ class Batch {
   Batch(const Options& options, const std::vector<Track>& tracks, std::shared_ptr<const demucs_ort::Model> model,
         demucs_ort::Separator& separator, const Interrupt& interrupt, Console& console)
       : options_(options),
-        tracks_(tracks),
+        tracks_(with_files_protected(tracks, options.files, separator.stems())),
         model_(std::move(model)),
         interrupt_(interrupt),
         console_(console),
         first_(separator),
-        results_(tracks.size()) {
-    protect_files(tracks, options.files, first_.stems());
-  }
+        results_(tracks.size()) {}
 
   std::vector<TrackResult> run() {
     find_what_is_done();
     console_.expect(to_do_.size());
-    std::vector<std::thread> workers;
-    for (std::size_t i = 1; i < std::min<std::size_t>(options_.jobs, to_do_.size()); ++i) {
-      workers.emplace_back([this] {
-        std::string sentence;
-        const int failed = exit_code_of(interrupt_, sentence, [&] {
-          demucs_ort::Separator separator(model_, options_.separation);
-          work(separator);
-        });
-        if (failed != exit_ok) console_.error("a job could not start: " + sentence);  // the others do its tracks
-      });
+    {
+      std::vector<demucs_ort::JoiningThread> jobs;
+      start(jobs);
+      work(first_);
     }
-    work(first_);
-    for (auto& worker : workers) worker.join();
+    if (interrupt_.signal() == 0) explain_what_was_left();
     return results_;
   }
 
@@ -114,7 +112,7 @@ class Batch {
   void find_what_is_done() {
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
       results_[i].input = tracks_[i].job.input;
-      const bool may_skip = options_.library && !options_.force && tracks_[i].problem.empty();
+      const bool may_skip = options_.library && !options_.force && !tracks_[i].problem;
       results_[i].skipped = may_skip && record_of(tracks_[i].job).is_done();
       if (results_[i].skipped) {
         results_[i].files = output_files(first_.stems(), tracks_[i].job, options_.files);
@@ -126,6 +124,39 @@ class Batch {
     if (const std::size_t done = tracks_.size() - to_do_.size(); done > 0) {
       console_.say(std::to_string(done) + " of " + std::to_string(tracks_.size()) +
                    " tracks are done already; --force separates them again");
+    }
+  }
+
+  /// Starts the further jobs. If one cannot start, the others do its tracks.
+  void start(std::vector<demucs_ort::JoiningThread>& jobs) {
+    const std::size_t wanted = std::min<std::size_t>(options_.jobs, to_do_.size());
+    std::string sentence;
+    const int failed = exit_code_of(interrupt_, sentence, [&] {
+      while (jobs.size() + 1 < wanted) jobs.emplace_back([this] { do_further_job(); });
+    });
+    if (failed != exit_ok) console_.error("a job could not start: " + sentence);
+  }
+
+  /// On a thread of its own, which no exception may leave.
+  void do_further_job() noexcept {
+    try {
+      std::string sentence;
+      const int failed = exit_code_of(interrupt_, sentence, [&] {
+        demucs_ort::Separator separator(model_, options_.separation);
+        work(separator);
+      });
+      if (failed != exit_ok) console_.error("a job could not start: " + sentence);
+    } catch (const std::exception&) {
+      // There is no memory even for a message; `explain_what_was_left` tells what became of it.
+    }
+  }
+
+  /// A job that has no memory to tell what became of its track leaves it as it was.
+  void explain_what_was_left() {
+    for (auto& result : results_) {
+      if (result.exit_code != not_tried) continue;
+      result.exit_code = exit_internal;
+      result.error = "there is not enough memory";
     }
   }
 
@@ -144,7 +175,7 @@ class Batch {
     std::string error;
     const std::size_t id = console_.begin(track.job.input.filename().string());
     const int code = exit_code_of(interrupt_, error, [&] {
-      if (!track.problem.empty()) throw ExitError(exit_input, track.problem);
+      if (track.problem) throw *track.problem;
       result = separate_track(
           separator, track.job, options_.files, [&](double fraction) { console_.progress(id, fraction); },
           interrupt_.token());
@@ -173,7 +204,7 @@ class Batch {
   static constexpr int not_tried = -1;
 
   const Options& options_;
-  const std::vector<Track>& tracks_;
+  std::vector<Track> tracks_;
   std::shared_ptr<const demucs_ort::Model> model_;
   const Interrupt& interrupt_;
   Console& console_;

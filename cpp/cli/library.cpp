@@ -1,32 +1,29 @@
 #include "library.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
-#include <ios>
+#include <map>
 #include <set>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "common/exit_error.hpp"
+#include "common/lower_case.hpp"
+#include "common/place_of.hpp"
+#include "left_out.hpp"
+#include "playlist.hpp"
+#include "song_endings.hpp"
+#include "track/file_name.hpp"
+#include "track/track.hpp"
 #include "track_record.hpp"
+#include "write/scratch_folder.hpp"
 
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string lower(std::string text) {
-  for (char& letter : text) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return text;
-}
-
-bool is_playlist(const fs::path& file) {
-  const std::string ending = lower(file.extension().string());
-  return ending == ".m3u" || ending == ".m3u8";
-}
 
 bool is_there(const fs::path& file) {
   std::error_code ignored;
@@ -38,17 +35,32 @@ bool is_folder(const fs::path& file) {
   return fs::is_directory(file, ignored);
 }
 
-bool is_pattern(const fs::path& name) {
-  return name.string().find_first_of("*?") != std::string::npos && !is_there(name);
-}
+bool has_wildcard(const fs::path& name) { return name.string().find_first_of("*?") != std::string::npos; }
 
-bool is_hidden(const fs::path& file) { return file.filename().string().rfind('.', 0) == 0; }
+bool is_pattern(const fs::path& name) { return has_wildcard(name) && !is_there(name); }
 
-bool is_song(const fs::path& file) {
-  static const std::set<std::string> endings{
-      ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".alac", ".ape",  ".au",  ".dsf", ".flac", ".m4a",  ".m4b", ".mka",
-      ".mp2", ".mp3", ".mp4", ".mpc",  ".oga",  ".ogg",  ".opus", ".tta", ".wav", ".wave", ".webm", ".wma", ".wv"};
-  return endings.count(lower(file.extension().string())) > 0 && lower(file.stem().extension().string()) != ".stem";
+/// What systems and synchronising programs keep beside songs. A leading dot alone says nothing: "...Baby.wav".
+bool belongs_to_system(const fs::path& entry) {
+  static const std::set<std::string> folders{"$recycle.bin",
+                                             "#recycle",
+                                             "#snapshot",
+                                             "@eadir",
+                                             "@recycle",
+                                             "@snapshot",
+                                             "@syncthing",
+                                             ".appledouble",
+                                             ".snapshot",
+                                             ".snapshots",
+                                             ".spotlight-v100",
+                                             ".stversions",
+                                             ".trash",
+                                             ".trashes",
+                                             "__macosx",
+                                             "lost+found",
+                                             "system volume information"};
+  const std::string name = lower_case(entry.filename().string());
+  if (!is_folder(entry)) return name.rfind("._", 0) == 0;  // what macOS notes of the file x lies in ._x
+  return folders.count(name) > 0 || name.rfind(".trash-", 0) == 0;
 }
 
 /// Whether a name fits a pattern of * (any text) and ? (one byte).
@@ -58,138 +70,124 @@ bool matches(const char* pattern, const char* name) {
   return *name != '\0' && (*pattern == '?' || *pattern == *name) && matches(pattern + 1, name + 1);
 }
 
-std::vector<fs::path> sorted_entries(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    entries.push_back(entry->path());
-  }
-  std::sort(entries.begin(), entries.end());
-  return entries;
-}
-
-/// All paths that fit the pattern, component by component. Hidden ones only if the pattern says so.
-std::vector<fs::path> expand(const fs::path& pattern) {
-  std::vector<fs::path> found{pattern.root_path()};
-  for (const auto& component : pattern.relative_path()) {
-    std::vector<fs::path> next;
-    for (const auto& base : found) {
-      const std::string wanted = component.string();
-      if (wanted.find_first_of("*?") == std::string::npos) {
-        if (is_there(base / component)) next.push_back(base / component);
-        continue;
-      }
-      for (const auto& entry : sorted_entries(base.empty() ? fs::path(".") : base)) {
-        const std::string name = entry.filename().string();
-        if (is_hidden(entry) && wanted[0] != '.') continue;
-        if (matches(wanted.c_str(), name.c_str())) next.push_back(base / name);
-      }
-    }
-    found = std::move(next);
-  }
-  return found;
-}
-
-std::string utf8_from_latin1(const std::string& text) {
-  std::string result;
-  for (const char letter : text) {
-    const auto code = static_cast<unsigned char>(letter);
-    if (code < 0x80) {
-      result.push_back(letter);
-    } else {
-      result.push_back(static_cast<char>(0xC0 | code >> 6));
-      result.push_back(static_cast<char>(0x80 | (code & 0x3F)));
-    }
-  }
-  return result;
-}
-
-std::string percent_decoded(const std::string& text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool coded = text[i] == '%' && i + 2 < text.size() &&
-                       std::isxdigit(static_cast<unsigned char>(text[i + 1])) &&
-                       std::isxdigit(static_cast<unsigned char>(text[i + 2]));
-    result.push_back(coded ? static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16)) : text[i]);
-    if (coded) i += 2;
-  }
-  return result;
-}
-
-/// The file that a line of a playlist means: as it stands, with Windows' separators, or in the old encoding of .m3u.
-fs::path playlist_entry(const fs::path& folder, std::string line) {
-  if (line.rfind("file://", 0) == 0) line = percent_decoded(line.substr(7));
-  std::string slashes = line;
-  std::replace(slashes.begin(), slashes.end(), '\\', '/');
-  for (const auto& spelling : {line, slashes, utf8_from_latin1(line), utf8_from_latin1(slashes)}) {
-    if (is_there(folder / spelling)) return folder / spelling;
-  }
-  return folder / line;
-}
-
 class Finder {
  public:
   Finder(fs::path output, bool recursive) : output_(std::move(output)), recursive_(recursive) {}
 
   void add(const fs::path& input) {
-    if (is_folder(input)) {
-      const std::size_t before = tracks_.size() + repeated_;
-      walk(input, {});
-      if (tracks_.size() + repeated_ == before) {
-        const std::string hint = recursive_ ? "" : " itself; --recursive looks into its subfolders";
-        problem(input, "cannot read '" + input.string() + "': there is no audio file in this folder" + hint);
+    if (is_pattern(input)) {
+      const std::size_t before = tracks_.size();
+      const auto found = expand(input);
+      for (const auto& path : found) {
+        if (!leave_out_system(path)) add(path);
       }
-    } else if (is_playlist(input) && is_there(input)) {
-      read_playlist(input);
-    } else if (is_pattern(input)) {
-      const auto files = expand(input);
-      for (const auto& file : files) is_folder(file) ? add(file) : song(file, file.stem());
-      if (files.empty()) problem(input, "no file matches '" + input.string() + "'");
+      if (found.empty() && tracks_.size() == before) problem(input, "no file matches '" + input.string() + "'");
+    } else if (is_folder(input)) {
+      add_folder(input);
+    } else if (is_playlist(input)) {
+      add_playlist(input);
     } else {
-      song(input, input.stem());
+      song(input, track_name(input));
     }
   }
 
-  std::vector<Track> take() { return std::move(tracks_); }
+  Library take() { return {std::move(tracks_), std::move(left_out_)}; }
 
  private:
+  void add_folder(const fs::path& folder) {
+    const std::size_t before = tracks_.size() + repeated_;
+    walk(folder, {});
+    if (tracks_.size() + repeated_ == before) {
+      const std::string hint = recursive_ ? "" : " itself; --recursive looks into its subfolders";
+      problem(folder, "cannot read '" + folder.string() + "': there is no audio file in this folder" + hint);
+    }
+  }
+
   void walk(const fs::path& folder, const fs::path& inside) {
     const auto made_here = files_recorded_in(folder);
     for (const auto& entry : sorted_entries(folder)) {
-      if (is_hidden(entry) || made_here.count(entry.filename().string()) > 0) continue;
-      std::error_code ignored;
-      if (is_folder(entry)) {
-        // A link to a folder above would lead round in circles.
-        if (recursive_ && !fs::is_symlink(entry, ignored) && !fs::equivalent(entry, output_, ignored)) {
-          walk(entry, inside / entry.filename());
-        }
-      } else if (is_song(entry)) {
-        song(entry, inside / entry.stem());
+      if (leave_out_system(entry)) continue;
+      if (is_our_own(entry) || made_here.count(recorded_name(entry)) > 0) {
+        left_out_.add("made by this program");
+      } else if (is_folder(entry)) {
+        walk_subfolder(entry, inside / entry.filename());
+      } else if (!has_song_ending(entry)) {
+        left_out_.add_no_audio(lower_case(entry.extension().string()));
+      } else if (is_stem_file(entry)) {
+        left_out_.add("stem files");
+      } else {
+        song(entry, inside / track_name(entry));
       }
     }
   }
 
-  void read_playlist(const fs::path& file) {
-    std::ifstream lines(file, std::ios::binary);
-    bool any = false;
-    for (std::string line; std::getline(lines, line);) {
-      if (!any && line.rfind("\xEF\xBB\xBF", 0) == 0) line.erase(0, 3);
-      while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
-      if (line.empty() || line[0] == '#') continue;
-      any = true;
-      if (line.find("://") != std::string::npos && line.rfind("file://", 0) != 0) {
-        problem(line, "cannot read '" + line + "' of '" + file.string() + "': it is no local file");
-        continue;
-      }
-      const fs::path entry = playlist_entry(file.parent_path(), line);
-      song(entry, entry.stem());
+  void walk_subfolder(const fs::path& folder, const fs::path& inside) {
+    std::error_code ignored;
+    if (fs::is_symlink(folder, ignored)) {
+      left_out_.add("links to folders");  // one to a folder above would lead round in circles
+    } else if (!recursive_) {
+      left_out_.add("subfolders, without --recursive");
+    } else {
+      walk(folder, inside);
     }
-    if (!any) problem(file, "cannot read '" + file.string() + "': the playlist names no file");
+  }
+
+  bool is_our_own(const fs::path& entry) const {
+    std::error_code ignored;
+    return fs::equivalent(entry, output_, ignored) || is_track_record(entry) || ScratchFolder::is_one(entry);
+  }
+
+  bool leave_out_system(const fs::path& entry) {
+    if (!belongs_to_system(entry)) return false;
+    left_out_.add("of the system");
+    return true;
+  }
+
+  /// What lies in a folder. One that cannot be read is a track that fails.
+  std::vector<fs::path> sorted_entries(const fs::path& folder) {
+    std::vector<fs::path> entries;
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+      entries.push_back(entry->path());
+    }
+    if (error) problem(folder, "cannot read the folder '" + folder.string() + "': " + error.message());
+    std::sort(entries.begin(), entries.end());
+    return entries;
+  }
+
+  /// All paths that fit the pattern, component by component.
+  std::vector<fs::path> expand(const fs::path& pattern) {
+    std::vector<fs::path> found{pattern.root_path()};
+    for (const auto& component : pattern.relative_path()) {
+      std::vector<fs::path> next;
+      for (const auto& base : found) {
+        if (!has_wildcard(component)) {
+          if (is_there(base / component)) next.push_back(base / component);
+          continue;
+        }
+        if (!base.empty() && !is_folder(base)) continue;
+        for (const auto& entry : sorted_entries(base.empty() ? fs::path(".") : base)) {
+          const fs::path name = entry.filename();
+          if (matches(component.string().c_str(), name.string().c_str())) next.push_back(base / name);
+        }
+      }
+      found = std::move(next);
+    }
+    return found;
+  }
+
+  void add_playlist(const fs::path& playlist) {
+    try {
+      for (const auto& entry : read_playlist(playlist)) {
+        entry.problem.empty() ? song(entry.file, track_name(entry.file)) : problem(entry.file, entry.problem);
+      }
+    } catch (const ExitError& error) {
+      problem(playlist, error.what());
+    }
   }
 
   void song(const fs::path& file, const fs::path& name) {
-    std::error_code ignored;
-    if (!seen_.insert(fs::weakly_canonical(file, ignored)).second) {
+    if (!seen_.insert(place_of(file)).second) {
       ++repeated_;
       return;
     }
@@ -197,26 +195,41 @@ class Finder {
   }
 
   void problem(const fs::path& input, const std::string& sentence) {
-    tracks_.push_back({{input, output_, input.stem().string()}, sentence});
+    tracks_.push_back({{input, output_, input.stem().string()}, ExitError(exit_input, sentence)});
   }
 
   fs::path output_;
   bool recursive_;
   std::vector<Track> tracks_;
+  LeftOut left_out_;
   std::set<fs::path> seen_;
   std::size_t repeated_ = 0;
 };
+
+/// Song.mp3 and Song.flac are called so instead of Song.
+void tell_apart(std::vector<Track>& tracks) {
+  std::map<std::string, std::vector<TrackJob*>> by_name;
+  for (auto& track : tracks) {
+    if (!track.problem) by_name[track.job.name].push_back(&track.job);
+  }
+  for (const auto& [name, twins] : by_name) {
+    if (twins.size() == 1) continue;
+    for (auto* job : twins) job->name = (fs::path(name).parent_path() / job->input.filename()).generic_string();
+  }
+}
 
 }  // namespace
 
 bool is_library(const std::vector<fs::path>& inputs) {
   return inputs.size() > 1 || std::any_of(inputs.begin(), inputs.end(), [](const fs::path& input) {
-           return is_folder(input) || (is_playlist(input) && is_there(input)) || is_pattern(input);
+           return is_folder(input) || is_playlist(input) || is_pattern(input);
          });
 }
 
-std::vector<Track> find_tracks(const std::vector<fs::path>& inputs, const fs::path& output, bool recursive) {
+Library find_library(const std::vector<fs::path>& inputs, const fs::path& output, bool recursive) {
   Finder finder(output, recursive);
   for (const auto& input : inputs) finder.add(input);
-  return finder.take();
+  Library library = finder.take();
+  tell_apart(library.tracks);
+  return library;
 }

@@ -4,19 +4,21 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
-#include <thread>
 
 #include "batch.hpp"
 #include "common/exit_error.hpp"
 #include "common/ffmpeg_log.hpp"
+#include "common/place_of.hpp"
 #include "console.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "exit_code.hpp"
 #include "interrupt.hpp"
+#include "json_file.hpp"
 #include "library.hpp"
 #include "options.hpp"
 #include "report.hpp"
+#include "stem_file/stem_settings.hpp"
 #include "track/pack_stems.hpp"
 #include "track/track.hpp"
 
@@ -28,24 +30,28 @@ namespace {
 void share_threads(demucs_ort::ModelOptions& model_options, unsigned jobs) {
   model_options.max_concurrent_runs = jobs;
   if (jobs == 1) return;
-  const unsigned all = model_options.threads > 0 ? model_options.threads : std::thread::hardware_concurrency();
+  const unsigned all = model_options.threads > 0 ? model_options.threads : demucs_ort::Model::default_threads();
   model_options.threads = std::max(1U, all / jobs);
 }
 
 /// Packs existing stems into a stem file.
 int pack(const Options& options, const Interrupt& interrupt, Console& console) {
-  const fs::path place = fs::weakly_canonical(options.output_file);
+  const fs::path place = place_of(options.output_file);
   auto inputs = options.inputs;
   inputs.push_back(options.mix);
   for (const auto& input : inputs) {
-    if (fs::weakly_canonical(input) == place) throw ExitError(exit_usage, "the stem file would overwrite an input");
+    if (place_of(input) == place) throw ExitError(exit_usage, "the stem file would overwrite an input");
   }
   const std::size_t id = console.begin(options.output_file.filename().string());
   const PackJob job{options.inputs, options.mix, options.output_file};
   const TrackResult result =
       pack_stems(job, options.files, [&](double fraction) { console.progress(id, fraction); }, interrupt.token());
   for (const auto& warning : result.warnings) console.warn(warning);
-  console.say("'" + options.output_file.string() + "': four stems and their mix of " + std::to_string(result.frames) +
+  std::string packed;
+  for (std::size_t i = 0; i < stem_place_count; ++i) {
+    packed += std::string(", ") + stem_places[i] + " '" + result.packed[i].string() + "'";
+  }
+  console.say("'" + options.output_file.string() + "': the mix" + packed + ", of " + std::to_string(result.frames) +
               " frames");
   return exit_ok;
 }
@@ -59,9 +65,12 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
   const bool only_info = !options.info.empty();
   RunReport report;
   report.model_file = (only_info ? options.info : options.model).string();
-  const auto tracks = find_tracks(options.inputs, options.output_folder, options.recursive);
+  if (!options.json.empty()) check_json_place(options.json, options.output_folder);
+  const auto library = find_library(options.inputs, options.output_folder, options.recursive);
+  report.left_out = library.left_out.counts();
+  if (const auto sentence = library.left_out.sentence(); !sentence.empty()) console.say(sentence);
   auto model_options = options.model_options;
-  const auto max_jobs = static_cast<unsigned>(std::max<std::size_t>(1, tracks.size()));
+  const auto max_jobs = static_cast<unsigned>(std::max<std::size_t>(1, library.tracks.size()));
   share_threads(model_options, std::min(options.jobs, max_jobs));
   const auto begin = std::chrono::steady_clock::now();
   const auto model = demucs_ort::Model::load(report.model_file, model_options);
@@ -78,7 +87,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
   if (options.uses_demo_model) {
     console.warn("without -m this is the " + model->info().description + " (for that: demucs-export htdemucs)");
   }
-  const int code = separate_all(options, tracks, model, separator, interrupt, console, report);
+  const int code = separate_all(options, library.tracks, model, separator, interrupt, console, report);
   if (!options.json.empty()) write_json(report, *model, options);
   return code;
 }
@@ -87,10 +96,11 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
 
 int main(int argc, char** argv) {
   silence_ffmpeg();
-  const Interrupt interrupt;
+  Interrupt interrupt;
   std::string sentence;
   int result = exit_ok;
   const int failed = exit_code_of(interrupt, sentence, [&] {
+    interrupt.watch();
     const auto options = parse_options(argc, argv);
     if (!options) return;
     Console console(options->quiet);

@@ -12,7 +12,7 @@
 #include "common/exit_error.hpp"
 #include "demo_model.hpp"
 #include "demucs_ort/separator.hpp"
-#include "demucs_ort/version.hpp"
+#include "demucs_ort/version.h"
 #include "library.hpp"
 #include "track/file_settings.hpp"
 
@@ -93,6 +93,8 @@ void add_file_options(CLI::App& app, Options& options, FileRequest& request) {
       ->option_text("CODEC");
   app.add_option("--bitrate", encoding.bitrate, "Bitrate of mp3 (default 320), aac (256) and ogg (256)")
       ->option_text("KBIT/S");
+  app.add_option("--sample-rate", encoding.sample_rate, "Sample rate of the files (default: the input's)")
+      ->option_text("HZ");
   app.add_option("--clip-mode", encoding.clip_mode,
                  "What to do with a stem beyond full scale: none (default), rescale (turn all of it down) or clamp "
                  "(cut the samples)")

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "demucs_ort/model.hpp"
-#include "demucs_ort/version.hpp"
+#include "demucs_ort/version.h"
 #include "json_file.hpp"
 #include "options.hpp"
 #include "peak_memory.hpp"
@@ -77,6 +77,7 @@ void write_json(const RunReport& report, const demucs_ort::Model& model, const O
                     {"model", model_json(model.info())},
                     {"load_seconds", report.load_seconds},
                     {"peak_memory_bytes", peak_memory_bytes()},
+                    {"left_out", report.left_out},
                     {"tracks", ordered_json::array()}};
   for (const auto& track : report.tracks) json["tracks"].push_back(track_json(track));
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 struct RunReport {
   std::string model_file;
   double load_seconds = 0;
+  std::map<std::string, std::size_t> left_out;  ///< of the folders, counted by the reason
   std::vector<TrackResult> tracks;
 };
 

@@ -1,5 +1,6 @@
 #include "track_record.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "common/encoding.hpp"
+#include "common/short_hash.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "json_file.hpp"
@@ -23,6 +25,13 @@ namespace {
 
 constexpr int version = 1;
 const std::string record_ending = ".demucs_ort.json";
+
+/// Hidden, and short enough for every file system, however long the track's name is.
+std::string record_name(const std::string& track) {
+  constexpr std::size_t longest = 100;
+  if (track.size() <= longest) return "." + track + record_ending;
+  return "." + short_hash(track) + record_ending;
+}
 
 /// The record in a file, or something that is no object.
 ordered_json read_record(const fs::path& place) {
@@ -46,11 +55,9 @@ ordered_json describe(const demucs_ort::SeparatorOptions& separation) {
 
 ordered_json describe(const FileSettings& settings) {
   const Encoding& encoding = settings.encoding;
-  ordered_json json{{"format", file_ending(encoding.format)},
-                    {"encoder", encoder_name(encoding)},
-                    {"bits", bits(encoding.samples)},
-                    {"bitrate", encoding.bitrate},
-                    {"clip_mode", static_cast<int>(encoding.clip_mode)}};
+  ordered_json json{{"format", file_ending(encoding.format)}, {"encoder", encoder_name(encoding)},
+                    {"bits", bits(encoding.samples)},         {"bitrate", encoding.bitrate},
+                    {"sample_rate", encoding.sample_rate},    {"clip_mode", static_cast<int>(encoding.clip_mode)}};
   if (encoding.format == Format::stem_mp4) {
     json["manifest"] = ordered_json::parse(stem_manifest(settings.stem_file));
     json["fold"] = settings.stem_file.fold;
@@ -73,7 +80,7 @@ ordered_json sizes(const std::vector<fs::path>& files) {
   for (const auto& file : files) {
     std::error_code error;
     const auto size = fs::file_size(file, error);
-    json.push_back({{"name", file.filename().string()}, {"bytes", error ? 0 : size}});
+    json.push_back({{"name", recorded_name(file)}, {"bytes", error ? 0 : size}});
   }
   return json;
 }
@@ -82,8 +89,7 @@ ordered_json sizes(const std::vector<fs::path>& files) {
 
 TrackRecord::TrackRecord(const TrackJob& job, const std::vector<fs::path>& files, const demucs_ort::Model& model,
                          const demucs_ort::SeparatorOptions& separation, const FileSettings& settings)
-    : place_(files.front().parent_path() / ("." + fs::path(job.name).filename().string() + record_ending)),
-      files_(files) {
+    : place_(files.front().parent_path() / record_name(fs::path(job.name).filename().string())), files_(files) {
   const auto& info = model.info();
   made_with_ = {
       {"version", version},
@@ -109,12 +115,21 @@ void TrackRecord::save() const {
   write_json_file(place_, json);
 }
 
+bool is_track_record(const fs::path& file) {
+  const std::string name = file.filename().string();
+  return name.size() > record_ending.size() && name.ends_with(record_ending);
+}
+
+std::string recorded_name(const fs::path& file) {
+  const auto replace = ordered_json::error_handler_t::replace;
+  return ordered_json::parse(ordered_json(file.filename().string()).dump(-1, ' ', false, replace));
+}
+
 std::set<std::string> files_recorded_in(const fs::path& folder) {
   std::set<std::string> names;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (name.size() <= record_ending.size() || !name.ends_with(record_ending)) continue;
+    if (!is_track_record(entry->path())) continue;
     const auto record = read_record(entry->path());
     if (!record.is_object()) continue;
     for (const auto& file : record.value("written", ordered_json::array())) {

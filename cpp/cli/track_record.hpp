@@ -29,5 +29,11 @@ class TrackRecord {
   nlohmann::ordered_json made_with_;
 };
 
+/// Whether a file is named like a record.
+bool is_track_record(const std::filesystem::path& file);
+
+/// A file's name as a record has it: as UTF-8, which names of files need not be.
+std::string recorded_name(const std::filesystem::path& file);
+
 /// Names of the files in a folder that a record there says this program has made.
 std::set<std::string> files_recorded_in(const std::filesystem::path& folder);

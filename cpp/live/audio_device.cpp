@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/joining_thread.hpp"
 #include "common/exit_error.hpp"
 
 namespace {
@@ -79,9 +80,7 @@ class PortAudioDevice : public AudioDevice {
 class NullDevice : public AudioDevice {
  public:
   NullDevice(int rate, std::size_t channels, FillAudio fill)
-      : thread_([this, rate, channels, fill = std::move(fill)] {
-          constexpr std::size_t frames = 512;
-          std::vector<float> samples(frames * channels);
+      : thread_([this, rate, samples = std::vector<float>(frames * channels), fill = std::move(fill)]() mutable {
           auto next = std::chrono::steady_clock::now();
           while (!stop_.load()) {
             fill(samples.data(), frames);
@@ -89,14 +88,13 @@ class NullDevice : public AudioDevice {
             std::this_thread::sleep_until(next);
           }
         }) {}
-  ~NullDevice() override {
-    stop_ = true;
-    thread_.join();
-  }
+  ~NullDevice() override { stop_ = true; }
 
  private:
+  static constexpr std::size_t frames = 512;
+
   std::atomic<bool> stop_{false};
-  std::thread thread_;
+  demucs_ort::JoiningThread thread_;  // last: the first to go
 };
 
 }  // namespace

@@ -49,7 +49,7 @@ std::optional<Options> parse(int argc, char** argv) {
   app.add_option("--provider", options.model_options.provider, "What computes, as for demucs_ort_cli")
       ->option_text("NAME");
   app.add_option("--threads", options.model_options.threads,
-                 "Threads of one inference (default: one per physical core)")
+                 "Threads of one inference (default: one per core that it may use)")
       ->option_text("N");
   app.add_option("--device", options.device, "The audio device (default: the system's); null plays without a device")
       ->option_text("NAME");
@@ -165,9 +165,10 @@ void play(const Options& options, const Interrupt& interrupt) {
 
 int main(int argc, char** argv) {
   silence_ffmpeg();
-  const Interrupt interrupt;
+  Interrupt interrupt;
   std::string sentence;
   const int code = exit_code_of(interrupt, sentence, [&] {
+    interrupt.watch();
     const auto options = parse(argc, argv);
     if (!options) return;
     if (!options->list_devices) return play(*options, interrupt);

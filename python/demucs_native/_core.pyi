@@ -32,7 +32,8 @@ class Model:
         """
         Loads an .onnx or .ort file, or the .json file of a bag of models.
         
-        threads: threads of one inference; 0: one per physical core.
+        threads: threads of one inference; 0: one per physical core that this process may use (its affinity mask and, on Linux,
+            the quota of its control group).
         provider: what computes: "cpu", another one of providers(), or "auto" for the first GPU provider that works, else
             "cpu". If the provider you name is missing, fails or computes nonsense, Error is raised: the library never
             switches to another one on its own.
@@ -56,7 +57,8 @@ class Model:
         shift_offsets: demucs' offsets themselves, instead of shifts and seed.
         stems: names of the stems to return; default: all. two_stems: one name; returns that stem and 'no_<name>'.
         other_method: 'no_<name>' is the sum of the other stems ("add") or the mix minus the stem ("minus").
-        residual_to: one name; that stem becomes the mix minus all others, so that the stems add up to the mix.
+        residual_to: one name; that stem becomes the mix minus all others, so that the stems add up to the mix. The mix's
+            mean is then in that stem alone; otherwise it is in every stem, as in demucs.
         priority: where several callers wait for the model, "foreground" goes before "normal", "normal" before "background".
         progress: called with the finished fraction, 0 to 1; an exception that it raises stops the separation at once.
         
@@ -320,7 +322,7 @@ def providers() -> list[str]:
     """
     The providers that the ONNX Runtime library offers, as `Model` takes them. Raises Error.
     """
-def separate_file(path: os.PathLike | str | bytes, out: os.PathLike | str | bytes, model: Model | None = None, *, format: str = 'wav', codec: str = '', bit_depth: str = '', bitrate: typing.SupportsInt | typing.SupportsIndex = 0, clip_mode: str = 'none', filename: str = '', stem_names: collections.abc.Mapping[str, str] = {}, stem_colors: collections.abc.Mapping[str, str] = {}, fold: collections.abc.Mapping[str, str] = {}, preserve_mix: bool = False, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, progress: collections.abc.Callable[[float], None] | None = None) -> list[pathlib.Path]:
+def separate_file(path: os.PathLike | str | bytes, out: os.PathLike | str | bytes, model: Model | None = None, *, format: str = 'wav', codec: str = '', bit_depth: str = '', bitrate: typing.SupportsInt | typing.SupportsIndex = 0, sample_rate: typing.SupportsInt | typing.SupportsIndex = 0, clip_mode: str = 'none', filename: str = '', stem_names: collections.abc.Mapping[str, str] = {}, stem_colors: collections.abc.Mapping[str, str] = {}, fold: collections.abc.Mapping[str, str] = {}, preserve_mix: bool = False, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, progress: collections.abc.Callable[[float], None] | None = None) -> list[pathlib.Path]:
     """
     Separates a song into files, as demucs_ort_cli does; docs/files.md tells more of each option.
     
@@ -329,6 +331,7 @@ def separate_file(path: os.PathLike | str | bytes, out: os.PathLike | str | byte
     model: default demo_model(), which only shows that everything works.
     format: "wav", "flac", "mp3", "m4a", "ogg" or "stem.mp4". codec: of m4a and stem.mp4, "aac" or "alac".
     bit_depth: "16", "24", or of wav "32f". bitrate: kbit/s of mp3, aac and ogg. Empty and 0: the format's default.
+    sample_rate: of the files, in Hz; 0: the song's.
     clip_mode: "none", "rescale" or "clamp", as demucs has them.
     filename: a pattern of {track}, {stem} and {ext}; default "{stem}.{ext}", of stem files "{track}.{ext}".
     stem_names, stem_colors, fold, preserve_mix: of stem files; {"drums": "Kit"}, {"drums": "#009E73"},

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <limits>
@@ -18,6 +19,8 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -29,9 +32,13 @@
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "demucs_ort/stream.hpp"
 #include "model/model_contract.hpp"
+#include "separation/infer.hpp"
 #include "separation/segment_plan.hpp"
 #include "separation/separation.hpp"
+#include "separation/stem_mixing.hpp"
+#include "stream/stream_engine.hpp"
 
 using namespace demucs_ort;
 
@@ -248,10 +255,10 @@ DeckPoolOptions one_worker() {
   return options;
 }
 
-DeckOptions spilling() {
+DeckOptions spilling(const std::filesystem::path& folder) {
   DeckOptions options;
   options.cache_mb = 1;
-  options.spill_folder = testing::TempDir();
+  options.spill_folder = folder;
   return options;
 }
 
@@ -280,8 +287,12 @@ TEST(AllocationFailure, StartingDecks) {
   EXPECT_GT(fail_every_allocation(throws_bad_alloc([&] { DeckPool(model, options); })), 8);
   const DeckPool pool(model, options);
   const auto usable = [&] { EXPECT_EQ(run_out_of_memory(pool, never).stage, DeckStage::done); };
-  const auto open = [&] { Deck(pool, quiet, deck_frames, spilling()); };
+  const auto folder = std::filesystem::path(testing::TempDir()) / ("spill-" + std::to_string(std::random_device{}()));
+  std::filesystem::create_directories(folder);
+  const auto open = [&] { Deck(pool, quiet, deck_frames, spilling(folder)); };
   EXPECT_GT(fail_every_allocation(throws_bad_alloc(open), usable), 20);
+  EXPECT_TRUE(std::filesystem::is_empty(folder)) << "a deck that did not open left its spill file";
+  std::filesystem::remove_all(folder);
 }
 
 TEST(AllocationFailure, AWorkerFailsItsDeckAndServesTheNext) {
@@ -296,6 +307,72 @@ TEST(AllocationFailure, AWorkerFailsItsDeckAndServesTheNext) {
   }
   EXPECT_GT(n, 100);
   EXPECT_EQ(run_out_of_memory(pool, never).stage, DeckStage::done);
+}
+
+// ---------------------------------------------------------------------------------------------------------- streams
+
+namespace {
+
+StreamOptions short_stream() {
+  StreamOptions options;  // for a model of 1000 frames
+  options.hop = 0.008;
+  options.lookahead = 0.004;
+  options.crossfade = 0.002;
+  options.compute_time = 0.02;
+  return options;
+}
+
+/// Renders some windows of sound.
+void render(StreamEngine& stream) {
+  std::array<std::vector<float>, 2> mix{std::vector<float>(2000, 0.25F), std::vector<float>(2000, 0.5F)};
+  std::vector<std::vector<float>> out(4, std::vector<float>(2000));
+  const std::array<const float*, 2> in{mix[0].data(), mix[1].data()};
+  const std::array<float*, 4> rows{out[0].data(), out[1].data(), out[2].data(), out[3].data()};
+  const std::array<float* const*, 2> stems{rows.data(), rows.data() + 2};
+  stream.render(in.data(), stems.data(), 2000);
+}
+
+}  // namespace
+
+TEST(AllocationFailure, StartingAStream) {
+  const auto model = load_for_decks("gains.onnx");
+  EXPECT_GT(fail_every_allocation(throws_bad_alloc([&] { Stream(model, short_stream()); })), 20);
+}
+
+TEST(AllocationFailure, AStreamsWorkerTellsAndGoesOn) {
+  const auto model = load_for_decks("gains.onnx");
+  std::atomic<long> next{never};
+  const Infer infer = [&](const float* mix, float* stems) {
+    left = next.exchange(never);  // of the worker's thread
+    model->run(mix, 1, stems);
+  };
+  StreamEngine stream(model->info(), short_stream(), StemMixing(model->info(), {}), infer);
+  long n = 0;
+  for (bool failed = true; failed && !HasFailure(); n += failed ? 1 : 0) {
+    next = n;
+    failed = throws_bad_alloc([&] { render(stream); })();
+    if (failed) {
+      EXPECT_EQ(stream.failure(), "there is not enough memory") << "allocation " << n + 1;
+    }
+  }
+  EXPECT_GT(n, 2);
+  render(stream);
+}
+
+TEST(AllocationFailure, AStreamHasNoMemoryForTheReasonOfAFailure) {
+  const auto reason = std::make_exception_ptr(std::runtime_error(std::string(100, 'x')));
+  std::atomic<bool> fails{false};
+  const Infer infer = [&](const float*, float*) {
+    if (!fails.exchange(false)) return;
+    left = 0;
+    std::rethrow_exception(reason);
+  };
+  const auto model = load_for_decks("gains.onnx");
+  StreamEngine stream(model->info(), short_stream(), StemMixing(model->info(), {}), infer);
+  fails = true;
+  EXPECT_THROW(render(stream), std::runtime_error);
+  EXPECT_EQ(stream.failure(), "there is not enough memory");
+  render(stream);
 }
 
 // ------------------------------------------------------------------------------------------------------ C interface

@@ -85,6 +85,7 @@ static void test_a_deck_equals_the_separator(demucs_ort_deck_pool* workers, cons
   const demucs_ort_deck_state state = wait_for(deck);
   CHECK(state.stage == DEMUCS_ORT_DECK_DONE && state.error == DEMUCS_ORT_OK && state.message[0] == '\0');
   CHECK(state.fraction == 1.0 && state.ready_frames == frames - 2000 && state.final_frames == frames - 2000);
+  CHECK(demucs_ort_deck_frames(deck) == frames);
   CHECK(state.segments >= 8 && state.cached_bytes >= sources * channels * frames * sizeof(float));
   CHECK(calls > 8);
   CHECK(demucs_ort_deck_read(deck, 0, frames + 5, found->list, &quality) == frames);
@@ -159,6 +160,7 @@ static void test_null_handles_do_no_harm(void) {
   demucs_ort_deck_set_playhead(NULL, 1);
   demucs_ort_deck_set_loop(NULL, 1, 2);
   CHECK(demucs_ort_deck_read(NULL, 0, 1, NULL, &quality) == 0 && quality == DEMUCS_ORT_QUALITY_NONE);
+  CHECK(demucs_ort_deck_frames(NULL) == 0);
   CHECK(demucs_ort_deck_stem_count(NULL) == 0 && demucs_ort_deck_stem_name(NULL, 0) == NULL);
   CHECK(demucs_ort_deck_pool_warm(NULL) == 0 && demucs_ort_deck_pool_preempted(NULL) == 0);
 }

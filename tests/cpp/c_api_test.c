@@ -63,9 +63,12 @@ static void test_structs_have_the_layout_of_the_first_release(void) {
   CHECK(sizeof(demucs_ort_model_options) == 56);
   CHECK(offsetof(demucs_ort_model_options, onnxruntime_library) == 24);
   CHECK(offsetof(demucs_ort_model_options, low_priority) == 52);
-  CHECK(sizeof(demucs_ort_model_info) == 104);
+  CHECK(sizeof(demucs_ort_model_info) == 128);
   CHECK(offsetof(demucs_ort_model_info, precision) == 56);
   CHECK(offsetof(demucs_ort_model_info, runtime_version) == 96);
+  CHECK(offsetof(demucs_ort_model_info, max_concurrent_runs) == 120);
+  CHECK(sizeof(demucs_ort_run_options) == 40);
+  CHECK(offsetof(demucs_ort_run_options, priority) == 32);
   CHECK(sizeof(demucs_ort_separator_options) == 88);
   CHECK(offsetof(demucs_ort_separator_options, stems) == 40);
   CHECK(offsetof(demucs_ort_separator_options, residual_to) == 72);
@@ -87,7 +90,48 @@ static void test_model_tells_what_it_is(void) {
   CHECK(strcmp(info.description, "") == 0);
   CHECK(strcmp(info.provider, "cpu") == 0);
   CHECK(strchr(info.runtime_version, '.') != NULL);
-  CHECK(strchr(demucs_ort_version(), '.') != NULL);
+  CHECK(info.members == NULL && info.member_count == 0 && info.max_concurrent_runs == 1);
+  demucs_ort_model_free(model);
+}
+
+static void test_versions(void) {
+  char text[64];
+  snprintf(text, sizeof text, "%d.%d.%d", DEMUCS_ORT_VERSION_MAJOR, DEMUCS_ORT_VERSION_MINOR, DEMUCS_ORT_VERSION_PATCH);
+  CHECK(strcmp(text, DEMUCS_ORT_VERSION) == 0 && strcmp(text, demucs_ort_version()) == 0);
+  CHECK(demucs_ort_check_abi(DEMUCS_ORT_ABI_VERSION) == DEMUCS_ORT_OK);
+  CHECK_FAILS(demucs_ort_check_abi(DEMUCS_ORT_ABI_VERSION + 1), DEMUCS_ORT_INVALID_ARGUMENT, "was compiled for");
+  CHECK(demucs_ort_default_threads() >= 1);
+}
+
+static void note_sentence(void* count, const char* sentence) {
+  if (strlen(sentence) > 0) ++*(int*)count;
+}
+
+static void test_a_bag_tells_what_it_has_become(void) {
+  demucs_ort_model_options options;
+  demucs_ort_model* model = NULL;
+  demucs_ort_model_info info = {.struct_size = sizeof info};
+  const char* settings[] = {"device_id", "0"};
+  CHECK(demucs_ort_model_options_init(&options, sizeof options) == DEMUCS_ORT_OK);
+  options.provider = "auto";
+  options.provider_options = settings;
+  options.provider_option_count = 1;
+  options.max_concurrent_runs = 3;
+  CHECK(demucs_ort_model_load(path_of("specialists.json"), &options, &model) == DEMUCS_ORT_OK);
+  CHECK(demucs_ort_model_get_info(model, &info) == DEMUCS_ORT_OK);
+  const char* before = info.provider;
+  CHECK(strcmp(before, "auto") == 0 && info.max_concurrent_runs == 3 && info.member_count == 2);
+  CHECK(strcmp(info.members[0], "gains.onnx") == 0 && strcmp(info.members[1], "other.onnx") == 0);
+  const uint8_t bass[] = {0, 1};
+  CHECK_FAILS(demucs_ort_model_prepare(model, bass, 1), DEMUCS_ORT_INVALID_ARGUMENT, "one flag for each");
+  CHECK_FAILS(demucs_ort_model_prepare(model, bass, 0), DEMUCS_ORT_INVALID_ARGUMENT, "empty list");
+  CHECK_FAILS(demucs_ort_model_prepare(NULL, NULL, 0), DEMUCS_ORT_INVALID_ARGUMENT, "model is NULL");
+  CHECK(demucs_ort_model_prepare(model, bass, 2) == DEMUCS_ORT_OK);
+  CHECK(demucs_ort_model_get_info(model, &info) == DEMUCS_ORT_OK);
+  CHECK(strcmp(info.provider, "cpu") == 0 && strcmp(before, "auto") == 0);
+  int rejected = 0;
+  CHECK(demucs_ort_model_rejected_providers(model, note_sentence, &rejected) == DEMUCS_ORT_OK && rejected == 0);
+  CHECK_FAILS(demucs_ort_model_rejected_providers(model, NULL, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "take is NULL");
   demucs_ort_model_free(model);
 }
 
@@ -211,6 +255,26 @@ static void test_runs_segments(void) {
   mix[2500] = 0.5f;
   CHECK(demucs_ort_model_run(model, mix, 2, stems, NULL) == DEMUCS_ORT_OK);
   CHECK(stems[4500] == 0.375f && stems[6500] == 0.125f);
+  demucs_ort_cancel* cancel = NULL;
+  demucs_ort_run_options options;
+  const uint8_t drums[] = {1, 0};
+  CHECK(demucs_ort_run_options_init(&options, sizeof options) == DEMUCS_ORT_OK);
+  options.wanted = drums;
+  options.wanted_count = 2;
+  options.priority = DEMUCS_ORT_PRIORITY_FOREGROUND;
+  stems[4500] = 0;
+  CHECK(demucs_ort_model_run(model, mix, 2, stems, &options) == DEMUCS_ORT_OK && stems[4500] == 0.375f);
+  options.wanted_count = 1;
+  CHECK_FAILS(demucs_ort_model_run(model, mix, 2, stems, &options), DEMUCS_ORT_INVALID_ARGUMENT, "one flag for each");
+  options.wanted = NULL;
+  options.priority = 2;
+  CHECK_FAILS(demucs_ort_model_run(model, mix, 2, stems, &options), DEMUCS_ORT_INVALID_ARGUMENT, "no priority 2");
+  options.priority = DEMUCS_ORT_PRIORITY_NORMAL;
+  CHECK(demucs_ort_cancel_create(&cancel) == DEMUCS_ORT_OK);
+  options.cancel = cancel;
+  demucs_ort_cancel_request(cancel);
+  CHECK_FAILS(demucs_ort_model_run(model, mix, 2, stems, &options), DEMUCS_ORT_CANCELLED, "cancelled");
+  demucs_ort_cancel_free(cancel);
   CHECK_FAILS(demucs_ort_model_run(model, mix, 0, stems, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "batch of 0");
   CHECK_FAILS(demucs_ort_model_run(model, mix, SIZE_MAX, stems, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "batch of");
   CHECK_FAILS(demucs_ort_model_run(model, mix, SIZE_MAX / 4000, stems, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "batch of");
@@ -490,6 +554,8 @@ int main(int argc, char** argv) {
   CHECK(strcmp(demucs_ort_last_error(), "") == 0);
   test_structs_have_the_layout_of_the_first_release();
   test_model_tells_what_it_is();
+  test_versions();
+  test_a_bag_tells_what_it_has_become();
   test_newer_and_older_structs();
   test_loading_fails_with_a_reason();
   test_providers_are_listed();

@@ -474,23 +474,19 @@ TEST(Deck, AUrgentDeckInterruptsARunThatCanWait) {
   Deck busy(pool, first.reader(), first.frames());
   wait_for([&] { return busy.state().ready_frames > 400; }, "the first deck has provisional stems");
   std::this_thread::sleep_for(100ms);
-  const auto begin = std::chrono::steady_clock::now();
   Track second(100 * stride);
   Deck urgent(pool, second.reader(), second.frames());
   wait_for([&] { return urgent.state().ready_frames > 0; }, "the second deck has provisional stems");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
   EXPECT_GT(pool.preempted(), 0U);
 }
 
 TEST(Deck, ClosingADeckInterruptsItsRun) {
-  const DeckPool pool(load("glacial.onnx"));
+  const DeckPool pool(load("endless.onnx"));
   Track track(100 * stride);
   auto deck = std::make_unique<Deck>(pool, track.reader(), track.frames());
   wait_for([&] { return !track.reads_after_measuring().empty(); }, "a segment is being computed");
   std::this_thread::sleep_for(50ms);
-  const auto begin = std::chrono::steady_clock::now();
-  deck.reset();
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
+  deck.reset();  // would not return
 }
 
 TEST(Deck, FailuresReachTheHostThroughTheState) {

@@ -79,6 +79,29 @@ def glacial_nodes(graph: onnx.GraphProto, steps: int, size: int = 1000) -> None:
     graph.initializer.append(helper.make_tensor("square", TensorProto.INT64, [2], [size, size]))
 
 
+def endless_model() -> onnx.GraphProto:
+    """gains_model that never ends by itself if a sample of the mix is above 1: only a stop inside a run ends it."""
+    counter = helper.make_tensor_value_info("counter", TensorProto.INT64, [])
+    go_on, went_on = (helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("go_on", "went_on"))
+    before, after = (helper.make_tensor_value_info(name, TensorProto.FLOAT, []) for name in ("before", "after"))
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go_on"], ["went_on"]), helper.make_node("Sin", ["before"], ["after"])],
+        "body",
+        [counter, go_on, before],
+        [went_on, after],
+    )
+    nodes = [
+        helper.make_node("ReduceMax", ["mix"], ["peak"], keepdims=0),
+        helper.make_node("Greater", ["peak", "limit"], ["loud"]),
+        helper.make_node("Sub", ["peak", "peak"], ["zero"]),
+        helper.make_node("Loop", ["", "loud", "zero"], ["nothing"], body=body),
+        helper.make_node("Add", ["mix", "nothing"], ["same"]),
+    ]
+    graph = gains_model(nodes, "same")
+    graph.initializer.append(helper.make_tensor("limit", TensorProto.FLOAT, [], [1.0]))
+    return graph
+
+
 def external_tensor(location: str) -> onnx.TensorProto:
     """The two gains, said to lie in another file."""
     tensor = helper.make_tensor("gains", TensorProto.FLOAT, [1, 2, 1, 1], [0.75, 0.25])
@@ -199,6 +222,7 @@ def main() -> None:
         graph = gains_model([], "same")
         glacial_nodes(graph, steps)
         save(folder, f"{name}.onnx", graph, METADATA)
+    save(folder, "endless.onnx", endless_model(), METADATA)
     short = METADATA | {"segment_frames": "400"}
     save(folder, "short.onnx", gains_model([], "mix", (0.5, 0.5), 400), short)
     no_sources = {key: value for key, value in METADATA.items() if key != "sources"}

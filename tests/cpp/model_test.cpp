@@ -9,6 +9,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <ios>
 #include <iterator>
 #include <memory>
@@ -20,6 +21,13 @@
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/separator.hpp"
+#include "model/onnxruntime_library.hpp"
+
+#ifndef _WIN32
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
 
 using namespace demucs_ort;
 
@@ -93,6 +101,20 @@ TEST(Model, RefusesFilesThatAreNoModel) {
   EXPECT_THROW(Model::load(nullptr, 0), Error);
 }
 
+TEST(Model, TellsOfEveryLibraryWhyItIsNoOnnxRuntime) {
+  std::ofstream(testing::TempDir() + "text.so") << "no library";
+  const auto check = [](void*) -> std::string { return "is never good enough"; };
+  try {
+    load_onnxruntime({"/nowhere/at/all.so", testing::TempDir() + "text.so"}, check);
+    FAIL() << "one was taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::runtime_missing);
+    for (const char* part : {"/nowhere/at/all.so", "text.so", "DEMUCS_ORT_ONNXRUNTIME"}) {
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST(Bag, EveryStemComesFromItsSpecialist) {
   const auto model = Model::load(path_of("specialists.json"));
   EXPECT_EQ(model->info().name, "bag");
@@ -108,6 +130,50 @@ TEST(Bag, EveryStemComesFromItsSpecialist) {
     }
   }
 }
+
+TEST(Bag, TakesTheOptionsOfAProviderThatAutoDoesNotFind) {
+  ModelOptions options;
+  options.provider = "auto";
+  options.provider_options = {{"device_id", "0"}};
+  const auto model = Model::load(path_of("specialists.json"), options);
+  EXPECT_EQ(model->provider(), "auto");  // nothing is loaded yet
+  model->prepare();
+  EXPECT_EQ(model->provider(), "cpu");
+}
+
+#ifndef _WIN32
+TEST(Bag, RunsALoadedMemberWhileAnotherLoads) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "a_member_that_loads_for_ever";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  for (const char* name : {"specialists.json", "gains.onnx", "other.onnx"}) {
+    std::filesystem::copy(path_of(name), folder / name);
+  }
+  ModelOptions options;
+  options.max_concurrent_runs = 2;
+  const auto model = Model::load(folder / "specialists.json", options);
+  const SourceMask drums{true, false}, bass{false, true};
+  model->prepare(drums);
+  // Whoever reads a named pipe waits for one who writes.
+  const auto slow = folder / "other.onnx";
+  std::filesystem::remove(slow);
+  ASSERT_EQ(mkfifo(slow.c_str(), 0600), 0);
+  auto loading = std::async(std::launch::async, [&] { model->prepare(bass); });
+  const int writer = open(slow.c_str(), O_WRONLY);  // returns as soon as somebody reads
+  const auto mix = noise(2000);
+  std::vector<float> stems(4000);
+  auto playing = std::async(std::launch::async, [&] { model->run(mix.data(), 1, stems.data(), {{}, drums}); });
+  EXPECT_EQ(playing.wait_for(std::chrono::seconds(30)), std::future_status::ready);
+  EXPECT_EQ(model->provider(), "cpu");
+  std::filesystem::remove(slow);  // it will be opened once more
+  std::ofstream(slow) << "no model";
+  close(writer);
+  playing.get();
+  EXPECT_FLOAT_EQ(stems[1234], 0.75F * mix[1234]);
+  EXPECT_THROW(loading.get(), Error);
+  std::filesystem::remove_all(folder);
+}
+#endif
 
 TEST(Bag, WeightsAreNormalisedByStem) {
   const auto model = Model::load(path_of("weighted.json"));
@@ -197,34 +263,31 @@ TEST(Model, RefusesAnUnknownProvider) {
 }
 
 TEST(Model, CancelStopsInsideASegmentAndLeavesTheModelUsable) {
-  const auto model = Model::load(path_of("slow.onnx"));
-  const auto mix = noise(2 * 1000 * 400);
+  const auto model = Model::load(path_of("endless.onnx"));
+  auto mix = noise(2 * 1000);
+  const float kept = std::exchange(mix[5], 2.0F);  // so loud that the run has no end
   std::vector<float> stems(2 * mix.size());
   const CancelToken cancel;
   std::thread stopper([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     cancel.request();
   });
-  // 400 segments of 3000 sines each are one call of many seconds: only a stop inside it can end it this early.
-  const auto begin = std::chrono::steady_clock::now();
   try {
-    model->run(mix.data(), 400, stems.data(), {cancel, {}, Priority::normal});
+    model->run(mix.data(), 1, stems.data(), {cancel, {}, Priority::normal});
     ADD_FAILURE() << "not cancelled";
   } catch (const Error& error) {
     EXPECT_EQ(error.status(), Status::cancelled);
   }
-  const auto stopped = std::chrono::steady_clock::now() - begin;
   stopper.join();
-  EXPECT_LT(stopped, std::chrono::seconds(2));
+  mix[5] = kept;
   model->run(mix.data(), 1, stems.data());
   EXPECT_FLOAT_EQ(stems[7], 0.75F * mix[7]);
 }
 
-TEST(Model, FourSeparationsAtOnceGiveTheBitsOfOneWithinTheThreadBudget) {
-  constexpr std::size_t frames = 20000;
+TEST(Model, FourSeparationsAtOnceGiveTheBitsOfOne) {
+  constexpr std::size_t frames = 3000;
   const auto samples = noise(2 * frames);
   const float* mix[] = {samples.data(), samples.data() + frames};
-  const auto processor_seconds = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
   const auto separate = [&](const std::shared_ptr<const Model>& model, Priority priority) {
     SeparatorOptions options;
     options.priority = priority;
@@ -241,15 +304,10 @@ TEST(Model, FourSeparationsAtOnceGiveTheBitsOfOneWithinTheThreadBudget) {
     options.max_concurrent_runs = runs;
     const auto model = Model::load(path_of("slow.onnx"), options);
     const Priority priorities[] = {Priority::background, Priority::normal, Priority::normal, Priority::foreground};
-    const auto begin = std::chrono::steady_clock::now();
-    const double before = processor_seconds();
     std::vector<std::vector<float>> results(4);
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < 4; ++i) threads.emplace_back([&, i] { results[i] = separate(model, priorities[i]); });
     for (auto& thread : threads) thread.join();
-    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
-    // Beside the inferences the callers cut and blend, which takes little.
-    EXPECT_LT(processor_seconds() - before, 1.2 * runs * wall.count()) << runs << " runs";
     for (const auto& result : results) EXPECT_EQ(result, alone) << runs << " runs";
   }
   options.max_concurrent_runs = 0;

@@ -22,8 +22,8 @@ namespace {
 class Line {
  public:
   void join(char name, Priority priority, const CancelToken& cancel = {}) {
+    const std::size_t before = queue_.waiting();
     threads_.emplace_back([this, name, priority, cancel] {
-      ++started_;
       try {
         const auto place = queue_.enter(priority, cancel);
         turns_ += name;
@@ -32,8 +32,7 @@ class Line {
         ++cancelled_;
       }
     });
-    while (started_ < threads_.size()) std::this_thread::yield();
-    std::this_thread::sleep_for(std::chrono::milliseconds(30));  // until it waits
+    while (queue_.waiting() <= before) std::this_thread::yield();
   }
 
   void leave_first() { first_.reset(); }
@@ -55,7 +54,6 @@ class Line {
   RunQueue queue_{1};
   std::unique_ptr<Held> first_ = std::make_unique<Held>(queue_);
   std::vector<std::thread> threads_;
-  std::atomic<std::size_t> started_{0};
   std::atomic<int> cancelled_{0};
   std::string turns_;  // only ever touched by the holder of the place
 };

@@ -468,6 +468,8 @@ TEST(Stream, RecommendsAHopThatTheMachineSustains) {
   const auto slow = Model::load(std::filesystem::path(TEST_MODELS) / "slow.onnx");
   EXPECT_EQ(status_of([&] { Stream::recommend(slow, wanted, 0.001); }), Status::runtime_failed);
   EXPECT_EQ(status_of([&] { Stream::recommend(gains(), wanted, 0); }), Status::invalid_argument);
+  wanted.lookahead = 0.03;  // longer than the window
+  EXPECT_EQ(status_of([&] { Stream::recommend(gains(), wanted); }), Status::invalid_argument);
 }
 
 TEST(Stream, EndsInTheMiddleOfARun) {

@@ -196,7 +196,10 @@ class Caller {
     static std::vector<float> stems(2 * 4000);
     // A batch that the buffers do not hold has to be one that no memory holds.
     const std::size_t batch = input_.below(8) == 7 ? huge >> input_.below(12) : input_.below(3);
-    check(demucs_ort_model_run(maybe(model()), maybe(mix.data()), batch, maybe(stems.data()), cancel_));
+    demucs_ort_run_options options;
+    check(demucs_ort_run_options_init(&options, sizeof options));
+    options.cancel = cancel_;
+    check(demucs_ort_model_run(maybe(model()), maybe(mix.data()), batch, maybe(stems.data()), &options));
   }
 
   void load_model() {

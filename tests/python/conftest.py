@@ -4,19 +4,26 @@ import contextlib
 import io
 import json
 import os
+import pickle
 import platform
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+# PyTorch's threads wait for each other in loops: beside another busy process two of them are ten times slower than one,
+# and tests that run side by side are such processes. What the tests start inherits it.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import demucs_export
 import pytest
 import torch
 from demucs.htdemucs import HTDemucs
 from demucs_export.cli import main as export_main
+from filelock import FileLock
 from support import ROOT, Cli
 
 # A shell starts background jobs with Ctrl-C ignored, and what the tests start would inherit that.
@@ -35,6 +42,23 @@ TINY = {
     "t_layers": 1,
     "segment": 0.5,
 }
+
+
+Made = TypeVar("Made")
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
+    """What `make(folder)` returns: the first process of a run that asks makes it, the others read it."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    made = root / f"{name}.pickle"
+    with FileLock(root / f"{name}.lock"):
+        if not made.exists():
+            (root / name).mkdir()
+            content = pickle.dumps(make(root / name))
+            made.write_bytes(content)
+        return pickle.loads(made.read_bytes())  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="session")
@@ -58,23 +82,32 @@ def full_model() -> HTDemucs:
 @pytest.fixture(scope="session")
 def small_export(small_model: HTDemucs, tmp_path_factory: pytest.TempPathFactory) -> demucs_export.Report:
     """`small_model` as files: `.onnx`, `.ort`, `.metadata`."""
-    folder = tmp_path_factory.mktemp("small")
-    return demucs_export.export(small_model, folder, name="small", trained=False)
+    return once(
+        tmp_path_factory,
+        "small",
+        lambda folder: demucs_export.export(small_model, folder, name="small", trained=False),
+    )
 
 
 @pytest.fixture(scope="session")
 def full_export(full_model: HTDemucs, tmp_path_factory: pytest.TempPathFactory) -> demucs_export.Report:
     """`full_model` as files."""
-    folder = tmp_path_factory.mktemp("full")
-    return demucs_export.export(full_model, folder, name="htdemucs_untrained", trained=False)
+    return once(
+        tmp_path_factory,
+        "full",
+        lambda folder: demucs_export.export(full_model, folder, name="htdemucs_untrained", trained=False),
+    )
 
 
 @pytest.fixture(scope="session")
 def gains_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of two fixed gains, drums 0.75 and bass 0.25 of the mix; slow and broken ones lie beside it."""
-    folder = tmp_path_factory.mktemp("gains")
-    subprocess.run([sys.executable, ROOT / "tests/cpp/make_models.py", folder], check=True)
-    return folder / "gains.onnx"
+
+    def make(folder: Path) -> Path:
+        subprocess.run([sys.executable, ROOT / "tests/cpp/make_models.py", folder], check=True)
+        return folder / "gains.onnx"
+
+    return once(tmp_path_factory, "gains", make)
 
 
 @pytest.fixture(scope="session")
@@ -108,16 +141,19 @@ class CommandLineExport:
 @pytest.fixture(scope="session")
 def tiny_export(tmp_path_factory: pytest.TempPathFactory) -> CommandLineExport:
     """`tiny_model` with a literal batch of 1, through the command line."""
-    folder = tmp_path_factory.mktemp("tiny")
-    config = folder / "tiny.json"
-    config.write_text(json.dumps(TINY))
-    source = ["--untrained", "2", "--config", str(config), "--name", "tiny model"]
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = export_main([*source, "--static-batch", "-o", str(folder / "out")])
-    written = folder / "out" / "tiny model"
-    onnx, ort = written.with_suffix(".onnx"), written.with_suffix(".ort")
-    return CommandLineExport(code, out.getvalue(), err.getvalue(), onnx, ort)
+
+    def make(folder: Path) -> CommandLineExport:
+        config = folder / "tiny.json"
+        config.write_text(json.dumps(TINY))
+        source = ["--untrained", "2", "--config", str(config), "--name", "tiny model"]
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = export_main([*source, "--static-batch", "-o", str(folder / "out")])
+        written = folder / "out" / "tiny model"
+        onnx, ort = written.with_suffix(".onnx"), written.with_suffix(".ort")
+        return CommandLineExport(code, out.getvalue(), err.getvalue(), onnx, ort)
+
+    return once(tmp_path_factory, "tiny", make)
 
 
 @pytest.fixture(autouse=True)

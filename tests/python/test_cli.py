@@ -6,6 +6,7 @@ import resource
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import demucs_native
@@ -122,11 +123,12 @@ def test_never_overwrites_an_input(cli: Cli, gains_model: Path, tmp_path: Path) 
     link = tmp_path / "link"
     link.symlink_to(tmp_path)
     before = song.read_bytes(), other.read_bytes()
-    for arguments in ((song, tmp_path), (song, link), (song, other, tmp_path)):
+    for arguments, code in (((song, tmp_path), 2), ((song, link), 2), ((song, other, tmp_path), 7)):
         done = cli("-m", gains_model, *arguments)
-        assert done.returncode == 2
+        assert done.returncode == code
         assert "would overwrite an input" in done.stderr
     assert (song.read_bytes(), other.read_bytes()) == before
+    assert (tmp_path / "drums/bass.wav").exists()  # the other track goes on
 
 
 def test_json_report(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) -> None:
@@ -233,10 +235,53 @@ def test_unwritable_output_ends_with_code_5(cli: Cli, gains_model: Path, song: P
         done = cli("-m", gains_model, song, folder)
         assert done.returncode == 5
         assert str(folder) in done.stderr
-    assert cli("-m", gains_model, "--json", in_the_way / "x", song, tmp_path / "out").returncode == 5
     occupied = tmp_path / "occupied"
     (occupied / "drums.wav").mkdir(parents=True)
     assert cli("-m", gains_model, song, occupied).returncode == 5
+
+
+def test_places_of_files_are_checked_before_the_work(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    """No model and no usable song are needed to find out."""
+    song = write_wav(tmp_path / "song.wav", np.full((2, 1000), np.nan, np.float32))
+    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "taken.stem.mp4").mkdir()
+    out = tmp_path / "out"
+    (out / "file").mkdir(parents=True)
+    (out / "song").write_text("not a folder")
+    for report in ("nowhere/x.json", "file/x.json", "folder", f"{'x' * 300}.json"):
+        done = cli("-m", gains_model.with_name("nowhere.onnx"), "--json", tmp_path / report, song, out)
+        assert done.returncode == 5, done.stderr
+        assert str(tmp_path / report) in done.stderr
+    four = [write_wav(tmp_path / f"{name}.wav", music(1000)) for name in ("drums", "bass", "other", "vocals")]
+    done = cli("--from-stems", *four, tmp_path / "taken.stem.mp4")
+    assert done.returncode == 5
+    assert "there is a folder of that name" in done.stderr
+    for pattern in ("{track}/{stem}.{ext}", "x" * 300 + "/{stem}.{ext}", "{stem} " + "x" * 250 + ".{ext}"):
+        done = cli("-q", "-m", gains_model, "--filename", pattern, song, out)
+        assert done.returncode == 5, done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert "cannot write" in done.stderr
+    assert sorted(file.name for file in out.iterdir()) == ["file", "song"]
+
+
+def test_the_report_may_lie_in_the_new_output_folder_or_go_down_a_pipe(
+    cli: Cli, gains_model: Path, song: Path, tmp_path: Path
+) -> None:
+    done = cli("-q", "-m", gains_model, "--json", tmp_path / "out/report.json", song, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out/report.json").read_text())["tracks"][0]["frames"] == 30_000
+    pipe = tmp_path / "pipe"  # not /dev/stdout, which a program at fault would replace on this machine
+    os.mkfifo(pipe)
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)) as reader:
+        assert cli("-q", "-m", gains_model, "--json", pipe, song, tmp_path / "out").returncode == 0
+        assert json.loads(reader.read())["tracks"][0]["frames"] == 30_000
+    assert pipe.is_fifo()
+    link = tmp_path / "link.json"
+    link.symlink_to("out/report.json")
+    assert cli("-q", "-m", gains_model, "--json", link, "--shifts", "1", song, tmp_path / "out").returncode == 0
+    assert json.loads((tmp_path / "out/report.json").read_text())["shifts"] == 1
+    assert link.is_symlink()
 
 
 def test_full_disk_leaves_no_stem(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) -> None:
@@ -262,33 +307,74 @@ def test_full_disk_is_noticed_when_the_last_bytes_are_flushed(cli: Cli, gains_mo
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_interrupted_runs_leave_no_stem(
-    cli_path: Path, gains_model: Path, tmp_path: Path, number: signal.Signals
-) -> None:
+Halfway = Callable[[], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def halfway(cli_path: Path, gains_model: Path, tmp_path: Path) -> Halfway:
+    """Starts a run that takes long and has written something into `tmp_path / "out"`."""
     song = write_wav(tmp_path / "long.wav", music(500_000))
-    out = tmp_path / "out"
-    slow = gains_model.with_name("slow.onnx")
-    process = subprocess.Popen(
-        [cli_path, "-m", slow, song, out],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell's background job ignores Ctrl-C, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stderr is not None
-    while "10 %" not in process.stderr.readline():
-        assert process.poll() is None
+
+    def start() -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [cli_path, "-m", gains_model.with_name("slow.onnx"), song, tmp_path / "out"],
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell's background job ignores Ctrl-C, and its children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        assert process.stderr is not None
+        while "10 %" not in process.stderr.readline():
+            assert process.poll() is None
+        return process
+
+    return start
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_runs_leave_nothing(halfway: Halfway, tmp_path: Path, number: signal.Signals) -> None:
+    process = halfway()
     process.send_signal(number)
     _, stderr = process.communicate(timeout=20)
-    if number == signal.SIGKILL:
-        assert process.returncode == -number
-    else:
-        assert process.returncode == 128 + number
-        assert "cancelled" in stderr
-        assert list(out.iterdir()) == []
+    assert process.returncode == 128 + number
+    assert "cancelled" in stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_run_whose_messages_nobody_reads_any_more_leaves_nothing(halfway: Halfway, tmp_path: Path) -> None:
+    process = halfway()
+    assert process.stderr is not None
+    process.stderr.close()  # as `2>&1 | head -1` does
+    assert process.wait(timeout=60) == 128 + signal.SIGPIPE
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_and_that_of_others_is_not(
+    cli: Cli, gains_model: Path, song: Path, halfway: Halfway, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    killed, living = halfway(), halfway()
+    (left,) = (folder for folder in out.iterdir() if holds_open(killed, folder))
+    (kept,) = (folder for folder in out.iterdir() if holds_open(living, folder))
+    killed.kill()
+    killed.communicate()
     assert list(out.glob("*.wav")) == []
+    # As another machine would name it that shares the folder, but no locks.
+    _, host, kernel, number = left.name.split("-")
+    elsewhere = out / f".demucs_ort-{host[::-1]}-{kernel[::-1]}-{number}"
+    shutil.copytree(left, elsewhere)
+    after_a_restart = out / f".demucs_ort-{host}-{kernel[::-1]}-{number}"
+    shutil.copytree(left, after_a_restart)
+    assert cli("-q", "-m", gains_model, song, out).returncode == 0
+    names = {file.name for file in out.iterdir()}
+    assert names == {"drums.wav", "bass.wav", kept.name, elsewhere.name}
+    living.kill()
+    living.communicate()
+
+
+def holds_open(process: "subprocess.Popen[str]", folder: Path) -> bool:
+    files = Path(f"/proc/{process.pid}/fd").iterdir()
+    return any(str(folder) in str(file.readlink()) for file in files)
 
 
 def test_progress_bar_on_a_terminal(cli_path: Path, gains_model: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import struct
 import subprocess
 from pathlib import Path
 
+import demucs_native
 import numpy as np
 import pytest
 import soundfile
@@ -115,6 +116,62 @@ def test_six_channels_are_mixed_down_within_full_scale(cli: Cli, gains_model: Pa
     half = np.sqrt(0.5)
     expected = np.stack([left + half * (centre + back_left), right + half * (centre + back_right)])
     np.testing.assert_allclose(got, expected / (1 + 2 * half), atol=1e-5)
+
+
+def mixed_down(
+    cli: Cli, model: Path, folder: Path, channels: NDArray[np.float32], *options: str
+) -> NDArray[np.float32]:
+    """What the program hears of a song of these channels."""
+    plain, song = folder / "plain.wav", folder / "song.wav"
+    soundfile.write(plain, channels.T, 44_100, subtype="FLOAT")
+    ffmpeg("-i", plain, *options, "-c:a", "pcm_f32le", song) if options else plain.rename(song)
+    return heard(cli, model, song, folder / "out")
+
+
+@pytest.mark.parametrize("count", [9, 12, 13, 64])
+def test_channels_without_names_go_left_and_right_in_turn(
+    cli: Cli, gains_model: Path, tmp_path: Path, count: int
+) -> None:
+    channels = np.concatenate([music(5000, seed=seed) for seed in range(32)])[:count]
+    got = mixed_down(cli, gains_model, tmp_path, channels)
+    pairs, half = count // 2, np.sqrt(0.5) * (count % 2)
+    expected = np.stack([channels[side : 2 * pairs : 2].sum(axis=0) + half * channels[-1] for side in (0, 1)])
+    np.testing.assert_allclose(got, expected / (pairs + half), atol=1e-5)
+
+
+@pytest.mark.parametrize("count", range(1, 65))
+def test_every_number_of_channels_is_heard(gains_model: Path, tmp_path: Path, count: int) -> None:
+    song = tmp_path / "song.wav"
+    soundfile.write(song, np.full((100, count), 0.5, np.float32), 44_100, subtype="FLOAT")
+    (file, _) = demucs_native.separate_file(song, tmp_path / "out", demucs_native.Model(gains_model))
+    level = np.abs(decode(file)).max()
+    assert 0.3 < level <= 0.5001
+
+
+def test_channels_that_libswresample_leaves_out_are_heard(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    """It mixes the speakers at the ceiling of 22.2 into nothing."""
+    channels = np.zeros((24, 5000), np.float32)
+    channels[12] = music(5000)[0]  # top front left, by Microsoft's order of channels
+    got = mixed_down(cli, gains_model, tmp_path, channels, "-channel_layout", "22.2")
+    assert np.abs(got[0]).max() > 0.02
+    np.testing.assert_allclose(got[1], 0, atol=1e-6)
+
+
+def test_ambisonic_sound_is_heard_from_left_and_right(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    """Four components, order ACN, as Opus has them; a source at the left has Y = W."""
+    source, song = tmp_path / "source.wav", tmp_path / "song.mka"
+    time = np.arange(48_000) / 48_000
+    tone = 0.4 * np.sin(2 * np.pi * 300 * time)
+    soundfile.write(source, np.stack([tone, tone, 0 * tone, 0 * tone]).T, 48_000, subtype="FLOAT")
+    ffmpeg("-channel_layout", "4.0", "-i", source, "-c:a", "libopus", "-mapping_family", "255", "-b:a", "512k", song)
+    raw = bytearray(song.read_bytes())
+    raw[raw.index(b"OpusHead") + 18] = 2  # the family of ambisonics, which FFmpeg only reads
+    song.write_bytes(raw)
+    told = subprocess.run(["ffprobe", "-v", "error", "-show_streams", song], check=True, capture_output=True, text=True)
+    assert "channel_layout=ambisonic 1" in told.stdout
+    left, right = heard(cli, gains_model, song, tmp_path / "out")[:, 4800:-4800]
+    assert np.abs(left).max() == pytest.approx(0.4, rel=0.1)
+    assert np.abs(right).max() < 0.02
 
 
 @pytest.mark.parametrize("frames", [1, 2, 999, 1000, 1001])

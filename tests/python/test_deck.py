@@ -81,6 +81,32 @@ def test_compact_storage_and_spill_file(model: Model, pool: DeckPool, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files")
+def test_a_disk_that_is_full(gains_model: Path, tmp_path: Path) -> None:
+    code = f"""
+import demucs_native, numpy, resource
+mix = numpy.ones((2, 200_000), numpy.float32)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+pool = demucs_native.DeckPool(demucs_native.Model({str(gains_model)!r}))
+with demucs_native.Deck(pool, mix, cache_mb=1, spill_folder={str(tmp_path)!r}) as deck:
+    assert deck.wait()
+    deck.set_playhead(150_000)
+    while deck.state().final_frames < 1000:
+        pass
+    print(deck.state().stage in ("done", "separating"), deck.state().error)
+    print(deck.state().message)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    state, message = done.stdout.splitlines()
+    assert state == "True None"
+    assert message == (
+        f"the spill file in '{tmp_path}' cannot be written; is the disk full?; "
+        "stems that do not fit the cache are computed again"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_provisional_stems(gains_model: Path) -> None:
     slow = Model(gains_model.with_name("glacial.onnx"))
     pool = DeckPool(slow, provisional=Model(gains_model.with_name("short.onnx")))

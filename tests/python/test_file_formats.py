@@ -6,10 +6,14 @@ The model's two stems are 0.75 and 0.25 of the mix, so what should be in a file 
 import base64
 import io
 import resource
+import struct
 import subprocess
+import wave
 from pathlib import Path
 
+import demucs_native
 import mutagen
+import mutagen.id3
 import numpy as np
 import pytest
 import soundfile
@@ -66,6 +70,11 @@ def tagged_song(folder: Path, ending: str = "mp3") -> Path:
     ]
     subprocess.run(["ffmpeg", "-v", "error", "-y", *inputs, *options, str(song)], check=True)
     return song
+
+
+@pytest.fixture
+def four(gains_model: Path) -> Path:
+    return gains_model.with_name("four.onnx")
 
 
 def snr(reference: NDArray[np.float32], other: NDArray[np.float32]) -> float:
@@ -172,6 +181,153 @@ def test_tags_and_cover_are_carried_over(cli: Cli, gains_model: Path, tmp_path: 
     assert picture == cover("JPEG")
 
 
+@pytest.mark.parametrize(
+    ("depth", "rate", "tag"),
+    [("16", 44_100, 1), ("24", 44_100, 1), ("32f", 44_100, 3), ("16", 96_000, 1), ("32f", 96_000, 3)],
+)
+def test_wav_files_name_their_format_plainly(
+    cli: Cli, gains_model: Path, tmp_path: Path, depth: str, rate: int, tag: int
+) -> None:
+    song = write_wav(tmp_path / "song.wav", music(2001, rate=rate), rate=rate)
+    assert cli("-m", gains_model, "--bit-depth", depth, song, tmp_path / "out").returncode == 0
+    file = tmp_path / "out/drums.wav"
+    raw = file.read_bytes()
+    assert raw[12:16] == b"fmt "  # where simple readers look for it
+    assert struct.unpack_from("<IHHI", raw, 16) == (16 if tag == 1 else 18, tag, 2, rate)
+    assert soundfile.info(file).frames == 2001
+    assert soundfile.info(file).format == "WAV"
+    assert decode(file).shape == (2, 2001)
+    if tag == 1:
+        with wave.open(str(file)) as opened:
+            assert (opened.getnframes(), opened.getsampwidth(), opened.getframerate()) == (2001, int(depth) // 8, rate)
+
+
+def commented_song(folder: Path) -> Path:
+    """An mp3 with comment, lyrics in two languages, a back and a front cover in this order."""
+    song = folder / "song.mp3"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(write_wav(folder / "a.wav", music(30_000))), str(song)], check=True
+    )
+    tags = mutagen.id3.ID3()
+    tags.add(mutagen.id3.TIT2(encoding=3, text="Title"))
+    tags.add(mutagen.id3.COMM(encoding=3, lang="eng", desc="", text="Čau = hello"))
+    tags.add(mutagen.id3.USLT(encoding=3, lang="deu", desc="", text="La\nla"))
+    tags.add(mutagen.id3.USLT(encoding=3, lang="fra", desc="live", text="Oh"))
+    for kind, image in ((4, "PNG"), (3, "JPEG")):
+        tags.add(mutagen.id3.APIC(encoding=3, mime=f"image/{image}", type=kind, desc=image, data=cover(image)))
+    tags.save(song)
+    return song
+
+
+def test_comment_lyrics_and_front_cover_of_an_mp3(cli: Cli, four: Path, tmp_path: Path) -> None:
+    song = commented_song(tmp_path)
+    for ending in ("mp3", "flac", "ogg", "m4a", "stem.mp4"):
+        options = ["--format", ending, "--filename", "{track}.{ext}" if ending == "stem.mp4" else "{stem}.{ext}"]
+        assert cli("-m", four, *options, song, tmp_path).returncode == 0
+    mp3 = mutagen.File(tmp_path / "bass.mp3").tags
+    assert [(frame.desc, frame.text) for frame in mp3.getall("COMM")] == [("", ["Čau = hello"])]
+    lyrics = {(frame.lang, frame.desc, frame.text) for frame in mp3.getall("USLT")}
+    assert lyrics == {("deu", "", "La\nla"), ("fra", "live", "Oh")}
+    assert mp3.getall("TXXX") == []
+    assert mp3["TIT2"].text == ["Title"]
+    assert [(picture.type, picture.data) for picture in mp3.getall("APIC")] == [(3, cover("JPEG"))]
+    for name in ("bass.m4a", "song.stem.mp4"):
+        mp4 = mutagen.File(tmp_path / name).tags
+        assert (mp4["©cmt"], mp4["©lyr"]) == (["Čau = hello"], ["La\nla"])
+        assert bytes(mp4["covr"][0]) == cover("JPEG")
+    for name in ("bass.flac", "bass.ogg"):
+        vorbis = mutagen.File(tmp_path / name)
+        assert (vorbis["COMMENT"], vorbis["LYRICS"], vorbis["TITLE"]) == (["Čau = hello"], ["La\nla"], ["Title"])
+        assert "DESCRIPTION" not in vorbis
+        assert soundfile.info(tmp_path / name).frames == 30_000  # libogg refuses pages with a wrong checksum
+    pictures = mutagen.File(tmp_path / "bass.flac").pictures
+    assert [(picture.type, picture.data) for picture in pictures] == [(3, cover("JPEG"))]
+
+
+@pytest.mark.parametrize("source", ["flac", "ogg"])
+def test_tags_in_capitals_get_the_names_of_each_format(cli: Cli, four: Path, tmp_path: Path, source: str) -> None:
+    song = tmp_path / f"song.{source}"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(write_wav(tmp_path / "a.wav", music(5000))), str(song)], check=True
+    )
+    tags = mutagen.File(song)
+    tags.update({"TITLE": "Title", "COMMENT": "Hello", "UNSYNCEDLYRICS": "La la", "COMPOSER": "Somebody"})
+    tags.save()
+    for ending in ("mp3", "m4a", "stem.mp4"):
+        options = ["--format", ending, "--filename", "{track}.{ext}" if ending == "stem.mp4" else "{stem}.{ext}"]
+        assert cli("-m", four, *options, song, tmp_path).returncode == 0
+    for name in ("bass.m4a", "song.stem.mp4"):
+        mp4 = mutagen.File(tmp_path / name).tags
+        assert [mp4[key] for key in ("©nam", "©cmt", "©lyr", "©wrt")] == [["Title"], ["Hello"], ["La la"], ["Somebody"]]
+    mp3 = mutagen.File(tmp_path / "bass.mp3").tags
+    assert [str(mp3[key]) for key in ("TIT2", "COMM::XXX", "USLT::XXX", "TCOM")] == [
+        "Title",
+        "Hello",
+        "La la",
+        "Somebody",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "written"), [("174.5", 175), ("174,5", 175), ("174.49", 174), ("99", 99), ("0120.0", 120)]
+)
+def test_a_tempo_is_rounded_whatever_the_decimal_sign(
+    cli: Cli, gains_model: Path, tmp_path: Path, said: str, written: int
+) -> None:
+    song = tmp_path / "song.flac"
+    source = write_wav(tmp_path / "a.wav", music(2000))
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(source), "-metadata", f"BPM={said}", str(song)], check=True)
+    assert cli("-m", gains_model, "--format", "m4a", song, tmp_path / "out").returncode == 0
+    assert mutagen.File(tmp_path / "out/bass.m4a")["tmpo"] == [written]
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(48_000, 480_000), (96_000, 960_000), (44_100, 441_000)])
+def test_the_time_of_a_broadcast_wave_file_is_kept(
+    cli: Cli, gains_model: Path, tmp_path: Path, rate: int, expected: int
+) -> None:
+    song = tmp_path / "song.wav"
+    source = write_wav(tmp_path / "a.wav", music(48_000, rate=48_000), rate=48_000)
+    bext = ["-write_bext", "1", "-metadata", "time_reference=480000"]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(source), *bext, str(song)], check=True)
+    for ending in ("wav", "flac"):
+        options = ["--format", ending, "--sample-rate", rate]
+        assert cli("-m", gains_model, *options, song, tmp_path / "out").returncode == 0
+        assert probe(tmp_path / f"out/bass.{ending}", "format_tags=time_reference") == str(expected)
+    assert b"bext" in (tmp_path / "out/bass.wav").read_bytes()[:200]
+
+
+def test_sample_rates_can_be_chosen(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "song.wav", music(48_000, rate=48_000), rate=48_000)
+    for ending, rate in (("wav", 44_100), ("wav", 96_000), ("mp3", 22_050), ("m4a", 88_200), ("ogg", 16_000)):
+        out = tmp_path / f"{ending}{rate}"
+        done = cli("-m", gains_model, "--format", ending, "--sample-rate", rate, song, out)
+        assert done.returncode == 0, done.stderr
+        assert probe(out / f"bass.{ending}", "stream=sample_rate") == str(rate)
+        assert 0 <= decode(out / f"bass.{ending}").shape[1] - rate < (1024 if ending == "m4a" else 1)
+    model = demucs_native.Model(gains_model)
+    file, _ = demucs_native.separate_file(song, tmp_path / "python", model, sample_rate=44_100)
+    assert file.read_bytes() == (tmp_path / "wav44100/drums.wav").read_bytes()
+
+
+def test_dsd_is_written_at_44_1_khz(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    """DSD64 is decoded at 352.8 kHz, but holds music only up to 22 kHz or little more."""
+    blocks = 20
+    data = b"\x69" * (4096 * 2 * blocks)
+    form = struct.pack("<4sQIIIIIIQII", b"fmt ", 52, 1, 0, 2, 2, 2_822_400, 1, 4096 * 8 * blocks, 4096, 0)
+    chunk = struct.pack("<4sQ", b"data", 12 + len(data)) + data
+    head = struct.pack("<4sQQQ", b"DSD ", 28, 28 + len(form) + len(chunk), 0)
+    song = tmp_path / "song.dsf"
+    song.write_bytes(head + form + chunk)
+    assert probe(song, "stream=sample_rate") == "352800"
+    done = cli("-m", gains_model, song, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert soundfile.info(tmp_path / "out/bass.wav").samplerate == 44_100
+    assert soundfile.info(tmp_path / "out/bass.wav").frames == 4096 * blocks // 8
+    options = ["--sample-rate", "88200"]
+    assert cli("-m", gains_model, *options, song, tmp_path / "out").returncode == 0
+    assert soundfile.info(tmp_path / "out/bass.wav").samplerate == 88_200
+
+
 def test_unusual_covers_are_left_out_and_said_so(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
     song = tagged_song(tmp_path, "flac")
     tags = mutagen.File(song)
@@ -233,6 +389,9 @@ def test_file_name_patterns(cli: Cli, gains_model: Path, tmp_path: Path) -> None
         (["--format", "flac", "--bitrate", "320"], "what is lossless"),
         (["--format", "mp3", "--bitrate", "0.5"], "bitrate"),
         (["--format", "mp3", "--bitrate", "5"], "8 to 512"),
+        (["--format", "mp3", "--sample-rate", "96000"], "mp3 has 8000, 11025"),
+        (["--format", "ogg", "--sample-rate", "96000"], "ogg has at most 48000 Hz"),
+        (["--sample-rate", "441000"], "it is 8000 to 192000 Hz"),
         (["--format", "mp3", "--codec", "aac"], "only m4a and stem.mp4"),
         (["--format", "m4a", "--codec", "opus"], "choose one of aac, alac"),
         (["--clip-mode", "tanh"], "choose one of clamp, none, rescale"),
@@ -240,6 +399,11 @@ def test_file_name_patterns(cli: Cli, gains_model: Path, tmp_path: Path) -> None
         (["--filename", "../{stem}.{ext}"], "inside of the output folder"),
         (["--filename", "/tmp/{stem}.{ext}"], "inside of the output folder"),
         (["--filename", "{title}/{stem}.{ext}"], "{track}, {stem} and {ext}"),
+        (["--filename", "{stem}.mp3"], "gives wav files another ending"),
+        (["--filename", "{stem}/{track}"], "gives wav files another ending"),
+        (["--filename", "{stem}.wav", "--format", "flac"], "gives flac files another ending"),
+        (["--filename", "{stem}.mp4", "--format", "m4a"], "gives m4a files another ending"),
+        (["--filename", "{track}.mp4", "--format", "stem.mp4"], "gives stem.mp4 files another ending"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -251,6 +415,12 @@ def test_what_does_not_go_together_is_refused(
     assert reason in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_an_ending_may_be_spelled_out(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    song = write_wav(tmp_path / "song.wav", music(1000))
+    assert cli("-m", gains_model, "--filename", "{stem}.WAV", song, tmp_path / "out").returncode == 0
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["bass.WAV", "drums.WAV"]
 
 
 def test_a_pattern_without_track_is_refused_for_several_inputs(cli: Cli, gains_model: Path, tmp_path: Path) -> None:

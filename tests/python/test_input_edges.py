@@ -155,6 +155,22 @@ def test_of_two_audio_streams_the_first_is_taken_and_said_so(cli: Cli, gains_mod
     np.testing.assert_allclose(total - total.mean() / 2, decode(quiet), atol=2e-4)
 
 
+@pytest.mark.parametrize(("late", "said"), [(0.5, "500 ms after"), (-0.25, "250 ms before"), (0, "")])
+def test_the_offset_of_a_films_sound_is_said(
+    cli: Cli, gains_model: Path, tmp_path: Path, late: float, said: str
+) -> None:
+    source = write_wav(tmp_path / "source.wav", music(2 * RATE) * 0.5)
+    film = tmp_path / "film.mkv"
+    picture = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=20:duration=2"]
+    delays = [word for delay in (max(0, -late), max(0, late)) for word in ("-itsoffset", f"{delay}")]
+    ffmpeg(*delays[:2], *picture, *delays[2:], "-i", source, "-c:v", "mpeg4", "-c:a", "flac", film)
+    done = cli("-m", gains_model, film, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("its picture, and the stems begin with the sound") == (late != 0)
+    assert f"film.mkv': its sound begins {said}" in done.stderr if said else True
+    assert soundfile.info(tmp_path / "out/drums.wav").frames == 2 * RATE
+
+
 def test_a_stem_file_is_heard_as_its_mix(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
     song = write_wav(tmp_path / "song.wav", music(50_000) * 0.5)
     four = gains_model.with_name("four.onnx")

@@ -96,7 +96,7 @@ def test_everything_is_installed(static_prefix: Path, shared_prefix: Path) -> No
             "include/demucs_ort/c_api.h",
             "include/demucs_ort/demucs_ort.hpp",
             "include/demucs_ort/export.h",
-            "include/demucs_ort/version.hpp",
+            "include/demucs_ort/version.h",
             f"lib/{library}",
             "lib/cmake/demucs_ort/demucs_ortConfig.cmake",
             "lib/cmake/demucs_ort/demucs_ortConfigVersion.cmake",

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from support import Cli, music, shown_on_a_terminal, write_wav
+from support import Cli, music, obey_permissions, shown_on_a_terminal, write_wav
 
 
 def song(path: Path, frames: int = 2000) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return write_wav(path, music(frames))
+    return write_wav(path.with_name("new.wav"), music(frames)).rename(path)
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def library(tmp_path: Path) -> Path:
     folder = tmp_path / "music"
     for name in ("A/one/1 first.wav", "A/one/2 second.wav", "B/1 first.wav", "single.WAV"):
         song(folder / name)
-    song(folder / "A/.hidden.wav")
-    song(folder / ".trash/old.wav")
+    (folder / "A/one/._1 first.wav").write_bytes(b"what macOS notes of 1 first.wav")
+    song(folder / ".Trash-1000/old.wav")
     (folder / "A/one/cover.jpg").write_bytes(b"no music")
     (folder / "B/mix.stem.mp4").write_bytes(b"made by this program")
     return folder
@@ -49,6 +49,131 @@ def test_folders(cli: Cli, gains_model: Path, library: Path, tmp_path: Path) -> 
     assert "--recursive looks into its subfolders" in done.stderr
 
 
+def test_names_with_leading_dots_are_music_and_what_is_left_out_is_counted(
+    cli: Cli, gains_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "music"
+    for name in ("...And Justice/01.wav", "...Baby.wav", ".38 Special/.wav.wav", "...wav", "Toxic.wav"):
+        song(folder / name)
+    for name in ("._Toxic.wav", ".DS_Store", "Thumbs.db", "cover.JPG", "@eaDir/Toxic.wav", "x.stem.mp4", "README"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"no music")
+    (folder / "again").symlink_to(folder)
+    report = tmp_path / "report.json"
+    done = cli("-m", gains_model, "--json", report, "--recursive", folder, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert tracks_in(tmp_path / "out") == ["...And Justice/01", "...Baby", "...wav", ".38 Special/.wav", "Toxic"]
+    counted = {"links to folders": 1, "no audio": 4, "of the system": 2, "stem files": 1}
+    assert json.loads(report.read_text())["left_out"] == counted
+    said = "1 links to folders; 4 no audio (.db, .jpg, without ending); 2 of the system; 1 stem files\n"
+    assert f"left out of the folders: {said}" in done.stderr
+    done = cli("-m", gains_model, "--json", report, folder / "*.wav", tmp_path / "pattern")
+    assert tracks_in(tmp_path / "pattern") == ["...Baby", "...wav", "Toxic"]
+    assert json.loads(report.read_text())["left_out"] == {"of the system": 1}
+    done = cli("-m", gains_model, "--json", report, folder, folder / "Toxic stems")
+    assert json.loads(report.read_text())["left_out"]["subfolders, without --recursive"] == 2
+    cli("-m", gains_model, "--json", report, "--recursive", folder, folder / "Toxic stems")
+    assert json.loads(report.read_text())["left_out"]["made by this program"] == 1
+
+
+@pytest.mark.parametrize("ending", ["caf", "w64", "mkv", "MOV", "spx", "mpga", "m4r", "avi", "rf64"])
+def test_endings_that_are_taken(cli: Cli, gains_model: Path, tmp_path: Path, ending: str) -> None:
+    source = song(tmp_path / "source.wav")
+    file = tmp_path / f"music/song.{ending}"
+    file.parent.mkdir()
+    codec = {
+        "spx": ["-c:a", "libspeex", "-ar", "16000"],
+        "m4r": ["-f", "ipod"],
+        "mpga": ["-f", "mp3"],
+        "rf64": ["-rf64", "always", "-f", "wav"],
+    }
+    subprocess.run(["ffmpeg", "-v", "error", "-i", source, *codec.get(ending, []), file], check=True)
+    done = cli("-m", gains_model, file.parent, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert tracks_in(tmp_path / "out") == ["song"]
+
+
+def test_songs_that_differ_in_their_endings_keep_them(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    song(tmp_path / "music/Other.wav")
+    song(tmp_path / "music/Song.flac")
+    source = song(tmp_path / "source.wav", 3000)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", source, tmp_path / "music/Song.mp3"], check=True)
+    for said in (False, True):
+        done = cli("-m", gains_model, tmp_path / "music", tmp_path / "out")
+        assert done.returncode == 0, done.stderr
+        assert tracks_in(tmp_path / "out") == ["Other", "Song.flac", "Song.mp3"]
+        assert ("3 of 3 tracks are done already" in done.stderr) == said
+    # What still has the same name fails alone.
+    done = cli("-m", gains_model, song(tmp_path / "other/Song.flac"), tmp_path / "music/*", tmp_path / "names")
+    assert done.returncode == 7
+    assert tracks_in(tmp_path / "names") == ["Other", "Song.mp3"]
+    assert done.stderr.count("two inputs would both be written to") == 4
+
+
+def test_what_cannot_be_read_fails_alone(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "music"
+    song(folder / "a.wav")
+    song(folder / "secret/b.wav")
+    song(folder / "secret.wav")
+    (folder / "loop.wav").symlink_to("loop.wav")
+    for place in ("secret", "secret.wav"):
+        (folder / place).chmod(0)
+    playlist = tmp_path / "list.m3u"
+    playlist.touch(mode=0)
+    inputs = (folder, playlist, tmp_path / ("x" * 300 + ".wav"), tmp_path / "loop", tmp_path / "loop/x.wav")
+    (tmp_path / "loop").symlink_to("loop")
+    out = tmp_path / "out"
+    done = cli("-q", "-m", gains_model, "--recursive", *inputs, out, preexec_fn=obey_permissions)
+    (folder / "secret").chmod(0o700)
+    assert done.returncode == 7
+    assert tracks_in(out) == ["a"]
+    *_, head, loop, secret_folder, secret, _, long, loop_itself, behind = done.stderr.strip().splitlines()
+    assert head == "demucs_ort_cli: 7 of 8 tracks failed:"
+    assert "Permission denied" in secret_folder
+    assert f"cannot read the folder '{folder}/secret'" in secret_folder
+    assert secret.endswith(f"cannot read '{folder}/secret.wav': Permission denied")
+    assert f"cannot read '{playlist}': Permission denied" in done.stderr
+    assert "File name too long" in long
+    for line in (loop, loop_itself, behind):
+        assert "Too many levels of symbolic links" in line
+
+
+def test_names_as_long_as_the_file_system_takes(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    names = ["x" * 234, "ü" * 117, "y" * 247]
+    for name in names:
+        song(tmp_path / f"music/{name}.wav")
+    arguments = ("-m", gains_model, tmp_path / "music", tmp_path / "out")
+    assert cli(*arguments).returncode == 0
+    done = cli(*arguments)
+    assert done.returncode == 0
+    assert "3 of 3 tracks are done already" in done.stderr
+    four = gains_model.with_name("four.onnx")
+    done = cli("-q", "-m", four, "--format", "stem.mp4", tmp_path / "music", tmp_path / "stem files")
+    assert done.returncode == 7
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("demucs_ort_cli:   "))
+    assert line.startswith("demucs_ort_cli:   5  ")
+    assert line.endswith(f"cannot write '{tmp_path}/stem files/{names[2]}.stem.mp4': File name too long")
+
+
+def test_names_that_are_not_utf_8_are_known_again(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    for name in (b"gr\xfcn.wav", b"wei\xdf.wav"):
+        song(tmp_path / "music" / os.fsdecode(name))
+    for said in (False, True):
+        arguments = ("-m", gains_model, "--recursive", "--filename", "{track} {stem}.{ext}")
+        done = cli(*arguments, tmp_path / "music", tmp_path / "music", errors="surrogateescape")
+        assert done.returncode == 0
+        assert ("2 of 2 tracks are done already" in done.stderr) == said
+
+
+@pytest.mark.parametrize("words", ["<(cat song.wav) out", "/dev/stdin out < <(cat song.wav)"])
+def test_pipes_are_refused(cli_path: Path, gains_model: Path, tmp_path: Path, words: str) -> None:
+    song(tmp_path / "song.wav")
+    command = ["bash", "-c", f"'{cli_path}' -q -m '{gains_model}' {words}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 4
+    assert "it is a pipe or device, and a song is read twice; save it first" in done.stderr
+
+
 def test_an_output_folder_among_the_songs_is_not_taken_for_songs(cli: Cli, gains_model: Path, library: Path) -> None:
     out = library / "stems"
     for _ in range(2):
@@ -64,6 +189,9 @@ def test_an_output_folder_among_the_songs_is_not_taken_for_songs(cli: Cli, gains
 def test_playlists(cli: Cli, gains_model: Path, library: Path, tmp_path: Path) -> None:
     song(library / "Čeština.wav")
     song(library / "grün.wav")
+    song(library / "a b.wav")
+    song(library / "100%20.wav")
+    song(library / "100 .wav")
     lines = [
         "\ufeff#EXTM3U",
         "#EXTINF:1,one",
@@ -72,18 +200,30 @@ def test_playlists(cli: Cli, gains_model: Path, library: Path, tmp_path: Path) -
         f"file://{library}/A/one/2%20second.wav\r",
         "Čeština.wav",
         "A/one/1 first.wav",
+        "a%20b.wav",
+        "100%20.wav",
+        f"FILE://localhost{library}/A/one/2%20second.wav",
+        f"file:{library}/single.WAV",
     ]
     playlist = library / "list.m3u8"
     playlist.write_text("\n".join(lines), encoding="utf-8")
     done = cli("-m", gains_model, playlist, tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert tracks_in(tmp_path / "out") == ["1 first", "2 second", "Čeština"]
+    both = ["1 first", "100%20", "2 second", "a b", "single", "Čeština"]
+    assert tracks_in(tmp_path / "out") == both
     old = library / "old.M3U"
-    old.write_bytes("grün.wav\nhttp://radio.example/stream\nnowhere.mp3\n".encode("latin-1"))
+    old.write_bytes("grün.wav\nhttp://radio.example/stream\nfile://server/share/x.mp3\nnowhere.mp3\n".encode("latin-1"))
     done = cli("-m", gains_model, old, tmp_path / "old")
     assert done.returncode == 7
     assert tracks_in(tmp_path / "old") == ["grün"]
-    assert "it is no local file" in done.stderr
+    assert "'http://radio.example/stream' of" in done.stderr
+    assert "'file://server/share/x.mp3' of" in done.stderr
+    assert done.stderr.count("it is no local file") == 4
+    folder = tmp_path / "playlists"
+    folder.mkdir()
+    (folder / "new.m3u").write_text("../music/single.WAV\n")
+    assert cli("-m", gains_model, folder / "*.m3u", tmp_path / "pattern").returncode == 0
+    assert tracks_in(tmp_path / "pattern") == ["single"]
     assert "nowhere.mp3': there is no such file" in done.stderr
 
 

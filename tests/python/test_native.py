@@ -2,11 +2,9 @@
 
 import _thread
 import os
-import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import demucs_native
@@ -20,11 +18,6 @@ from support import music
 @pytest.fixture(scope="module")
 def model(small_export: Report) -> demucs_native.Model:
     return demucs_native.Model(small_export.onnx)
-
-
-@pytest.fixture(scope="module")
-def slow(gains_model: Path) -> demucs_native.Model:
-    return demucs_native.Model(gains_model.with_name("slow.onnx"))
 
 
 def test_describes_the_model(model: demucs_native.Model) -> None:
@@ -177,38 +170,15 @@ def test_an_exception_from_progress_stops_the_separation(model: demucs_native.Mo
     assert np.isfinite(model.separate(music(1000))["bass"]).all()
 
 
-def test_ctrl_c_stops_inside_a_segment(slow: demucs_native.Model) -> None:
-    """One batch of many segments is one call into ONNX Runtime that takes far longer than the test may."""
-    mix = np.zeros((2000, 2, 1000), np.float32)
+def test_other_threads_run_during_a_segment_and_ctrl_c_stops_it(gains_model: Path) -> None:
+    endless = demucs_native.Model(gains_model.with_name("endless.onnx"))
+    mix = np.full((1, 2, 1000), 2, np.float32)  # so loud that the run has no end
     timer = threading.Timer(0.3, _thread.interrupt_main)
-    # A shell's background job ignores Ctrl-C, and Python then does not listen for it.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            slow.run(mix)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert slow.run(mix[:1]).shape == (1, 2, 2, 1000)
-
-
-def test_other_threads_run_meanwhile(slow: demucs_native.Model) -> None:
-    ticks = 0
-    done = threading.Event()
-
-    def tick() -> None:
-        nonlocal ticks
-        while not done.wait(0.001):
-            ticks += 1
-
-    thread = threading.Thread(target=tick)
-    thread.start()
-    begin = time.monotonic()
-    slow.run(np.zeros((50, 2, 1000), np.float32))
-    elapsed = time.monotonic() - begin
-    done.set()
-    thread.join()
-    assert ticks > 20 * elapsed
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        endless.run(mix)
+    timer.join()
+    assert endless.run(0.1 * mix).shape == (1, 2, 2, 1000)
 
 
 def test_concurrent_separations_give_the_bits_of_one(model: demucs_native.Model) -> None:

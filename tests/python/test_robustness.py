@@ -1,13 +1,12 @@
 """What a host may run into: odd arguments, memory that runs out, being killed, doing it again and again."""
 
 import contextlib
+import itertools
 import os
-import random
 import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import demucs_native
@@ -142,26 +141,66 @@ def test_memory_that_runs_out_leaves_no_stem(cli: Cli, small_export: Report, tmp
     assert 1 in codes
 
 
-def test_kill_9_never_leaves_part_of_a_stem(cli: Cli, cli_path: Path, tmp_path: Path) -> None:
-    model = demucs_native.demo_model_file()
-    song = write_wav(tmp_path / "song.wav", music(10 * 44_100))
-    arguments = ("-q", "-m", model, song)
-    begin = time.monotonic()
+@pytest.fixture(scope="module")
+def at_call(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """at_call.c as a library to preload."""
+    library = tmp_path_factory.mktemp("preloaded") / "at_call.so"
+    source = Path(__file__).with_name("at_call.c")
+    subprocess.run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="preloads a library")
+@pytest.mark.parametrize("replaces", [False, True])
+def test_kill_9_never_leaves_part_of_a_stem_and_the_next_run_removes_the_rest(
+    cli: Cli, gains_model: Path, at_call: Path, tmp_path: Path, replaces: bool
+) -> None:
+    """Killed before each of its calls that change the file system, from the first to the last."""
+    song = write_wav(tmp_path / "song.wav", music(3000))
+    arguments = ("-q", "-m", gains_model, "--filename", "new/{stem}.{ext}", song)
     assert cli(*arguments, tmp_path / "whole").returncode == 0
-    seconds = time.monotonic() - begin
-    whole = {file.name: file.read_bytes() for file in (tmp_path / "whole").iterdir()}
-    out = tmp_path / "out"
-    chance = random.Random(0)
+    whole = {file.name: file.read_bytes() for file in (tmp_path / "whole/new").iterdir()}
     killed = 0
-    for number in range(10):
-        # Half of them at any time, half while the stems are finished and get their names.
-        share = chance.uniform(0, 1) if number % 2 == 0 else chance.uniform(0.85, 1.02)
-        process = subprocess.Popen([cli_path, *map(str, arguments), str(out)])
-        time.sleep(share * seconds)
-        process.kill()
-        killed += process.wait() == -signal.SIGKILL
-        for stem in out.glob("*.wav"):
-            assert stem.read_bytes() == whole[stem.name], f"{stem.name} after {share:.3f} of the time"
-    assert killed >= 5
-    assert cli(*arguments, out).returncode == 0
-    assert {file.name for file in out.glob("*.wav")} == whole.keys()
+    for call in itertools.count(1):
+        out = tmp_path / str(call)
+        stems = out / "new"
+        if replaces:
+            stems.mkdir(parents=True)
+            for name in whole:
+                (stems / name).write_bytes(b"of an earlier run")
+        environment = os.environ | {"LD_PRELOAD": str(at_call), "AT_CALL": f"kill:{call}"}
+        done = cli(*arguments, out, env=environment)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL
+        killed += 1
+        for name in whole:
+            if replaces or (stems / name).exists():
+                assert (stems / name).read_bytes() in (
+                    (whole[name], b"of an earlier run") if replaces else (whole[name],)
+                )
+        assert cli(*arguments, out).returncode == 0
+        assert [file.name for file in out.iterdir()] == ["new"]
+        assert {file.name: file.read_bytes() for file in stems.iterdir()} == whole
+    assert killed > 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="preloads a library")
+@pytest.mark.parametrize("replaces", [False, True])
+def test_stems_take_their_names_together_or_not_at_all(
+    cli: Cli, gains_model: Path, at_call: Path, tmp_path: Path, replaces: bool
+) -> None:
+    song = write_wav(tmp_path / "song.wav", music(3000))
+    arguments = ("-q", "-m", gains_model, "--two-stems", "bass", "--filename", "new/{stem}.{ext}", song)
+    old = {"bass.wav": b"of an earlier run", "no_bass.wav": b"likewise"} if replaces else {}
+    for call in (1, 2):
+        out = tmp_path / str(call)
+        for name, content in old.items():
+            (out / "new").mkdir(parents=True, exist_ok=True)
+            (out / "new" / name).write_bytes(content)
+        done = cli(*arguments, out, env=os.environ | {"LD_PRELOAD": str(at_call), "AT_CALL": f"fail:{call}"})
+        assert done.returncode == 5
+        assert "cannot write" in done.stderr
+        assert {file.name: file.read_bytes() for file in out.glob("*/*")} == old
+        assert [file.name for file in out.iterdir()] == (["new"] if replaces else [])
+        assert cli(*arguments, out).returncode == 0

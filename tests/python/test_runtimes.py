@@ -80,3 +80,36 @@ def test_program_on_the_oldest_runtime(kind: str, small_export: Report, cli: Cli
     for name, stem in read_stems(tmp_path / "oldest").items():
         error = np.square(stem - present[name]).mean() / np.square(present[name]).mean()
         assert error < 1e-10, name  # 100 dB
+
+
+def test_the_interface_that_is_asked_for_does_not_depend_on_the_headers(gains_model: Path, cli: Cli) -> None:
+    fake = ROOT / "build/release/tests/cpp/libfake_onnxruntime.so"
+    done = cli("--info", gains_model, env={**os.environ, "DEMUCS_ORT_ONNXRUNTIME": str(fake)})
+    assert done.returncode == 6
+    assert f"'{fake}' is ONNX Runtime asked for 21, which is too old" in done.stderr
+
+
+def test_a_library_under_another_name_is_the_same(gains_model: Path, tmp_path: Path) -> None:
+    library = onnxruntime_library()
+    assert library is not None
+    symlink = tmp_path / "runtime.so"
+    symlink.symlink_to(library)
+    relative = os.path.relpath(library, tmp_path)
+    other = ROOT / "build/release/tests/cpp/libfake_onnxruntime.so"
+    code = """
+import os, sys, demucs_native
+for name in sys.argv[2:]:
+    os.environ["DEMUCS_ORT_ONNXRUNTIME"] = name
+    try:
+        print(demucs_native.Model(sys.argv[1]).name)
+    except demucs_native.Error as error:
+        print(error.status, error)
+"""
+    command = [sys.executable, "-c", code, gains_model, library, symlink, relative, "libonnxruntime.so.1", other]
+    done = subprocess.run([*map(str, command)], cwd=tmp_path, capture_output=True, text=True, check=True)
+    *same, refused = done.stdout.splitlines()
+    assert same == ["gains"] * 4
+    assert refused == (
+        f"runtime_missing this process already uses the ONNX Runtime library '{library}', "
+        f"so '{other}' cannot be used as well"
+    )

@@ -7,6 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import demucs_native
 import mutagen.mp4
 import numpy as np
 import pytest
@@ -327,6 +328,7 @@ def test_rescale_turns_all_streams_down_alike(cli: Cli, four: Path, tmp_path: Pa
         ("four", ["--fold", "guitar=other"], "no stem of the model"),
         ("six", ["--fold", "guitar=piano"], "fold names 'piano'"),
         ("six", ["--fold", "drums=other"], "has a place of its own"),
+        ("four", ["--sample-rate", "96000"], "stem.mp4 has 44100, 48000 Hz"),
         ("four", ["--preserve-mix", "--clip-mode", "clamp"], "keeps its level"),
         ("four", ["--filename", "{track} {stem}.{ext}"], "a stem file holds all of them"),
         ("four", ["flac", "--preserve-mix"], "are for the format stem.mp4"),
@@ -371,6 +373,83 @@ def test_existing_stems_are_packed_by_their_names(cli: Cli, tmp_path: Path, orde
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "S ({}).wav",
+        "Drum & Bass (No. 1) ({}).wav",
+        "song_{}.wav",
+        "{}_song other.wav",
+        "htdemucs/song/{}.wav",
+        "{}/Bass Vocals.wav",
+        "{}/Artist/Other Album/Vocals.wav",
+        "1_song_({}).wav",
+        "{}.stem.wav",
+    ],
+)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("drums", "bass", "other", "vocals"),
+        ("01 Drums", "02 Bass", "03 Melody", "04 Vox"),
+        ("liveDrums", "BASS", "Others", "voice-2"),
+    ],
+)
+def test_names_of_stems_are_understood(cli: Cli, tmp_path: Path, pattern: str, names: tuple[str, ...]) -> None:
+    files = existing_stems(tmp_path, frames=50_000)
+    for index, name in enumerate(names):
+        target = tmp_path / "in" / pattern.format(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files[index] = files[index].rename(target)
+    out = tmp_path / "packed.stem.mp4"
+    done = cli("--from-stems", *sorted(files), out)
+    assert done.returncode == 0, done.stderr
+    assert places_in(out) == [0, 1, 2, 3]
+    said = done.stderr.splitlines()[-1]
+    for place, file in zip(PLACES, files, strict=True):
+        assert f"{place} '{file}'" in said
+
+
+def places_in(file: Path) -> list[int]:
+    """Which of `existing_stems` each stream after the mix is."""
+    return [round(float(np.abs(stream[0]).argmax()) / 10_000) - 1 for stream in streams(file)[1:]]
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["S (Drums)", "S (Bass)", "S (Other)", "S (Vocals) [Instrumental]"], "'S (Vocals) [Instrumental].wav' is not"),
+        (["drums", "bass", "other", "no_vocals"], "'no_vocals.wav' is not that of one stem"),
+        (["drums", "bass", "other", "guitar"], "'guitar.wav' is not that of one stem"),
+        (["drums", "bass", "other", "bass drum"], "'bass drum.wav' is not that of one stem"),
+        (["drums 1", "drums 2", "other", "vocals"], "are both named as drums"),
+    ],
+)
+def test_names_that_leave_a_doubt_are_refused(cli: Cli, tmp_path: Path, names: list[str], reason: str) -> None:
+    files = [write_wav(tmp_path / f"{name}.wav", music(1000)) for name in names]
+    done = cli("--from-stems", *(file.name for file in files), "packed.stem.mp4", cwd=tmp_path)
+    assert done.returncode == 2
+    (sentence,) = done.stderr.splitlines()
+    assert reason in sentence
+    assert not (tmp_path / "packed.stem.mp4").exists()
+
+
+def test_a_damaged_mix_is_not_copied_into_a_packed_file(cli: Cli, four: Path, tmp_path: Path) -> None:
+    source = write_wav(tmp_path / "source.wav", music(100_000))
+    song = tmp_path / "song.m4a"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(source), "-b:a", "256k", str(song)], check=True)
+    raw = bytearray(song.read_bytes())
+    middle = raw.index(b"mdat") + 20_000
+    raw[middle : middle + 3000] = b"\xff" * 3000
+    song.write_bytes(raw)
+    assert cli("-m", four, "--bit-depth", "16", song, tmp_path / "stems").returncode == 0
+    stems = [tmp_path / f"stems/{place}.wav" for place in PLACES]
+    done = cli("--from-stems", "--preserve-mix", "--mix", song, *stems, tmp_path / "packed.stem.mp4")
+    assert done.returncode == 0, done.stderr
+    assert "the mix is encoded again: the song has damaged packets" in done.stderr
+    assert packets(tmp_path / "packed.stem.mp4") != packets(song)
+
+
 def test_stems_of_other_names_are_packed_in_their_order_with_the_mix_and_its_tags(cli: Cli, tmp_path: Path) -> None:
     song = tagged_song(tmp_path, "flac")  # 30 000 frames
     files = [file.rename(file.with_stem(f"{index}")) for index, file in enumerate(existing_stems(tmp_path, 30_000))]
@@ -381,6 +460,7 @@ def test_stems_of_other_names_are_packed_in_their_order_with_the_mix_and_its_tag
     mix, drums, *_ = streams(out)
     np.testing.assert_allclose(mix, decode(song), atol=1e-4)
     assert np.abs(drums[0]).argmax() in (10_000, 10_001)
+    assert f"drums '{files[0]}', bass '{files[1]}', other '{files[2]}', vocals '{files[3]}'" in done.stderr
     tags = MP4(out).tags
     assert tags is not None
     assert tags["©nam"] == [TEXT["title"]]
@@ -411,3 +491,21 @@ def test_what_cannot_be_packed_is_refused(cli: Cli, tmp_path: Path) -> None:
     done = cli("--from-stems", "--mix", out, *files, out)
     assert (done.returncode, "would overwrite an input" in done.stderr) == (2, True)
     assert out.read_bytes() == before
+
+
+def test_a_stem_file_as_input_keeps_its_track_name(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    four = gains_model.with_name("four.onnx")
+    song = write_wav(tmp_path / "Song.wav", music(1000))
+    assert cli("-m", four, "--format", "stem.mp4", song, tmp_path).returncode == 0
+    stem_file = tmp_path / "Song.stem.mp4"
+    before = stem_file.read_bytes()
+    done = cli("-m", four, "--format", "stem.mp4", stem_file, tmp_path)
+    assert done.returncode == 2
+    assert "would overwrite an input" in done.stderr
+    assert stem_file.read_bytes() == before
+    assert cli("-m", four, "--format", "stem.mp4", stem_file, tmp_path / "out").returncode == 0
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["Song.stem.mp4"]
+    model = demucs_native.Model(four)
+    with pytest.warns(UserWarning, match="of its 5 audio streams"):
+        (file,) = demucs_native.separate_file(stem_file, tmp_path / "native", model, format="stem.mp4")
+    assert file.name == "Song.stem.mp4"

@@ -51,16 +51,6 @@ def test_a_few_steps_lower_the_loss_on_the_same_examples(songs: Path, monkeypatc
     assert np.mean(losses[-5:]) < losses[0] - 0.05
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """How MKL's threads share a sum depends on where its memory lies; one thread adds in one order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.mark.usefixtures("one_thread")
 def test_an_interrupted_run_ends_with_the_same_weights(songs: Path, tmp_path: Path) -> None:
     class Stop(Exception):
         pass

@@ -65,6 +65,39 @@ SampleFormat samples_of(const Encoding& encoding, const std::string& bit_depth) 
   return samples;
 }
 
+/// The rates that a format has; empty: all.
+std::vector<int> rates_of(const Encoding& encoding) {
+  if (encoding.format == Format::stem_mp4) return {44100, 48000};
+  if (encoding.codec == Codec::mp3) return {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000};
+  if (encoding.codec == Codec::aac) {
+    return {7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000};
+  }
+  return {};
+}
+
+bool holds_rate(const Encoding& encoding, int rate) {
+  constexpr int max_of_vorbis = 48'000;  // with a bitrate asked for
+  if (encoding.codec == Codec::vorbis && rate > max_of_vorbis) return false;
+  const auto rates = rates_of(encoding);
+  return rates.empty() || std::find(rates.begin(), rates.end(), rate) != rates.end();
+}
+
+constexpr int min_sample_rate = 8'000;
+constexpr int max_sample_rate = 192'000;  // DSD is decoded at 352.8 kHz and more, most of which is noise
+
+/// Throws ExitError exit_usage for a rate that the format does not have.
+void check_sample_rate(const Encoding& encoding, int rate) {
+  if (rate < min_sample_rate || rate > max_sample_rate) {
+    throw ExitError(exit_usage, "sample rate is " + std::to_string(rate) + "; it is 8000 to 192000 Hz");
+  }
+  if (holds_rate(encoding, rate)) return;
+  std::string all;
+  for (const int known : rates_of(encoding)) all += (all.empty() ? "" : ", ") + std::to_string(known);
+  if (all.empty()) all = "at most 48000";
+  throw ExitError(exit_usage, "sample rate is " + std::to_string(rate) + "; " + file_ending(encoding.format) + " has " +
+                                  all + " Hz");
+}
+
 constexpr int sane_bitrate = 8;  // kbit/s; below it no encoder here works
 constexpr int max_bitrate = 512;
 
@@ -82,6 +115,8 @@ Encoding make_encoding(const EncodingRequest& request) {
     throw ExitError(exit_usage, "bitrate is " + std::to_string(request.bitrate) + "; it is 8 to 512 kbit/s");
   }
   encoding.bitrate = request.bitrate;
+  if (request.sample_rate != 0) check_sample_rate(encoding, request.sample_rate);
+  encoding.sample_rate = request.sample_rate;
   if (!request.clip_mode.empty()) encoding.clip_mode = chosen(clip_modes, request.clip_mode, "clip mode");
   const std::string encoder = encoder_name(encoding);
   if (avcodec_find_encoder_by_name(encoder.c_str()) == nullptr) {
@@ -118,20 +153,8 @@ std::string encoder_name(const Encoding& encoding) {
 bool is_lossy(Codec codec) { return codec == Codec::mp3 || codec == Codec::aac || codec == Codec::vorbis; }
 
 int file_rate(const Encoding& encoding, int input) {
-  static const std::vector<int> stem_file{44100, 48000};
-  static const std::vector<int> mp3{8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000};
-  static const std::vector<int> aac{7350,  8000,  11025, 12000, 16000, 22050, 24000,
-                                    32000, 44100, 48000, 64000, 88200, 96000};
-  const auto is_one_of = [&](const std::vector<int>& rates) {
-    return std::find(rates.begin(), rates.end(), input) != rates.end();
-  };
-  constexpr int max_of_vorbis = 48'000;  // with a bitrate asked for
-  const bool fits = encoding.format == Format::stem_mp4 ? is_one_of(stem_file)
-                    : encoding.codec == Codec::mp3      ? is_one_of(mp3)
-                    : encoding.codec == Codec::aac      ? is_one_of(aac)
-                    : encoding.codec == Codec::vorbis   ? input <= max_of_vorbis
-                                                        : true;
-  if (fits) return input;
+  if (encoding.sample_rate != 0) return encoding.sample_rate;
+  if (input <= max_sample_rate && holds_rate(encoding, input)) return input;
   return input % 11025 == 0 ? 44100 : 48000;
 }
 

@@ -18,6 +18,7 @@ struct EncodingRequest {
   std::string codec;      ///< m4a and stem.mp4: aac (default) or alac
   std::string bit_depth;  ///< 16, 24 or 32f; default 32f for wav, 24 for flac and alac
   int bitrate = 0;        ///< kbit/s; default 320 for mp3, else 256; less below 44.1 kHz
+  int sample_rate = 0;    ///< Hz; default: the song's, see file_rate
   std::string clip_mode;  ///< none (default), rescale, clamp
 };
 
@@ -27,6 +28,7 @@ struct Encoding {
   Codec codec = Codec::pcm;
   SampleFormat samples = SampleFormat::float32;  ///< float32 for the codecs that lose something
   int bitrate = 0;                               ///< kbit/s; 0: the default for the rate
+  int sample_rate = 0;                           ///< Hz; 0: the song's, see file_rate
   ClipMode clip_mode = ClipMode::none;
 };
 
@@ -42,8 +44,9 @@ std::string encoder_name(const Encoding& encoding);
 
 bool is_lossy(Codec codec);
 
-/// The rate at which a song of rate `input` is written: its own, or the nearest that the format has. Stem files are
-/// written at 44.1 or 48 kHz, which is what their players take.
+/// The rate at which a song of rate `input` is written: the one that was asked for, or the song's own. Where the format
+/// does not have that, and for songs above 192 kHz, such as DSD, it is 44.1 or 48 kHz, whichever divides the song's.
+/// Stem files have only these two, which are what their players take.
 int file_rate(const Encoding& encoding, int input);
 
 /// `frames` at rate `from`, in frames at rate `to`.

@@ -1,8 +1,10 @@
 #include "read/audio_reader.hpp"
 
 #include <cerrno>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <vector>
@@ -22,6 +24,7 @@ extern "C" {
 #include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 #include "common/ffmpeg.hpp"
+#include "read/downmix.hpp"
 #include "read/song_tags.hpp"
 
 namespace {
@@ -29,6 +32,8 @@ namespace {
 // No music has others, and a file of a few bytes and 1 Hz would become gigabytes at a model's rate.
 constexpr int min_rate = 1000;
 constexpr int max_rate = 768000;
+
+constexpr long rounding = 1;  // ms: films count time in no smaller unit
 
 }  // namespace
 
@@ -44,6 +49,7 @@ struct AudioReader::Decoder {
   void send_packet();
   void finish();
   void take_frame();
+  double after_picture() const;
   void convert(const AVFrame* frame);
   void start_resampler(const AVFrame& frame);
   [[noreturn]] void fail(const std::string& what) const {
@@ -76,15 +82,20 @@ struct AudioReader::Decoder {
 AudioReader::Decoder::Decoder(const std::filesystem::path& file, int sample_rate, std::size_t channels)
     : name(file.string()), rate(sample_rate), channel_count(static_cast<int>(channels)), pending(channels) {
   std::error_code error;
-  if (!std::filesystem::exists(file, error)) fail("there is no such file");
-  if (std::filesystem::is_directory(file, error)) fail("it is a folder, not an audio file");
-  if (!std::filesystem::is_regular_file(file, error))
+  const auto status = std::filesystem::status(file, error);
+  if (status.type() == std::filesystem::file_type::not_found) fail("there is no such file");
+  if (error) fail(error.message());
+  if (std::filesystem::is_directory(status)) fail("it is a folder, not an audio file");
+  if (!std::filesystem::is_regular_file(status))
     fail("it is a pipe or device, and a song is read twice; save it first");
 
-  if (const int opened = open_input(file, input); opened < 0)
-    fail("it is not an audio file FFmpeg knows (" + ffmpeg_reason(opened) + ")");
+  if (const int opened = open_input(file, input); opened < 0) {
+    const std::string why = ffmpeg_reason(opened);
+    fail(opened == AVERROR(EACCES) ? why : "it is not an audio file FFmpeg knows (" + why + ")");
+  }
   AVFormatContext* context = input.get();
-  if (const int status = avformat_find_stream_info(context, nullptr); status < 0) fail(ffmpeg_reason(status));
+  if (const int found_info = avformat_find_stream_info(context, nullptr); found_info < 0)
+    fail(ffmpeg_reason(found_info));
 
   const AVCodec* decoder = choose_stream();
   tags = read_tags(context, stream);
@@ -128,6 +139,8 @@ void AudioReader::Decoder::start_resampler(const AVFrame& first) {
   if (status >= 0 && source.nb_channels == 1) {
     const std::vector<double> copies(static_cast<std::size_t>(channel_count), 1.0);
     status = swr_set_matrix(context, copies.data(), 1);
+  } else if (const auto gains = own_downmix(source, channel_count); status >= 0 && !gains.empty()) {
+    status = swr_set_matrix(context, gains.data(), source.nb_channels);
   } else if (status >= 0) {
     status = av_opt_set_double(context, "rematrix_maxval", 1.0, 0);
   }
@@ -159,6 +172,20 @@ void AudioReader::Decoder::convert(const AVFrame* decoded) {
   produced += static_cast<std::uint64_t>(got);
 }
 
+/// By how many seconds the first frame is later than a film's picture; 0 without one.
+double AudioReader::Decoder::after_picture() const {
+  const std::int64_t sound = frame->best_effort_timestamp;
+  for (unsigned i = 0; i < input->nb_streams; ++i) {
+    const AVStream& film = *input->streams[i];
+    const bool moves = film.codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
+                       (film.disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS)) == 0;
+    if (!moves || film.start_time == AV_NOPTS_VALUE || sound == AV_NOPTS_VALUE) continue;
+    return static_cast<double>(sound) * av_q2d(input->streams[stream]->time_base) -
+           static_cast<double>(film.start_time) * av_q2d(film.time_base);
+  }
+  return 0;
+}
+
 void AudioReader::Decoder::take_frame() {
   if (frame->ch_layout.nb_channels <= 0) fail("its audio has no channels");
   if (frame->sample_rate < min_rate || frame->sample_rate > max_rate) {
@@ -168,6 +195,7 @@ void AudioReader::Decoder::take_frame() {
   const bool changed = resampler == nullptr || frame->sample_rate != resampler_rate ||
                        frame->format != resampler_format ||
                        av_channel_layout_compare(&frame->ch_layout, &resampler_layout) != 0;
+  if (resampler == nullptr) found.after_picture = after_picture();
   if (changed) {
     convert(nullptr);
     start_resampler(*frame);
@@ -269,6 +297,10 @@ std::vector<std::string> AudioReader::warnings() const {
   const std::string name = "'" + file_.string() + "': ";
   if (found_.audio_streams > 1) {
     sentences.push_back(name + "of its " + std::to_string(found_.audio_streams) + " audio streams the first was taken");
+  }
+  if (const long offset = std::lround(1000 * found_.after_picture); std::labs(offset) > rounding) {
+    sentences.push_back(name + "its sound begins " + std::to_string(std::labs(offset)) + " ms " +
+                        (offset > 0 ? "after" : "before") + " its picture, and the stems begin with the sound");
   }
   if (found_.damaged > 0) {
     sentences.push_back(name + std::to_string(found_.damaged) + " damaged packets were left out");

@@ -11,8 +11,8 @@
 
 /// Decodes the first audio stream of any file FFmpeg reads, resampled and mixed to a model's rate and channels.
 /// Mono goes to all channels unchanged; more channels than the model's are down-mixed so that full scale stays full
-/// scale. Encoder delay and padding that the container declares are removed, as `ffmpeg` does.
-/// Throws ExitError exit_input.
+/// scale; own_downmix does that where libswresample cannot. Encoder delay and padding that the container declares are
+/// removed, as `ffmpeg` does. Throws ExitError exit_input.
 class AudioReader {
  public:
   AudioReader(std::filesystem::path file, int sample_rate, std::size_t channels);
@@ -27,6 +27,7 @@ class AudioReader {
     std::uint64_t frames = 0;  ///< its length at that rate
     std::size_t damaged = 0;   ///< packets the decoder refused
     int audio_streams = 0;
+    double after_picture = 0;  ///< seconds by which the sound of a film begins later than its picture
   };
   const Found& found() const noexcept { return found_; }
 

@@ -12,6 +12,7 @@
 #include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 #include "common/ffmpeg.hpp"
+#include "read/audio_reader.hpp"
 
 namespace {
 
@@ -104,10 +105,12 @@ std::string PacketCopy::Impl::measure(std::uint64_t frames) {
 PacketCopy::PacketCopy(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PacketCopy::~PacketCopy() = default;
 
-std::unique_ptr<PacketCopy> PacketCopy::open(const std::filesystem::path& song, const Encoding& encoding, int rate,
-                                             std::uint64_t frames, std::string& why_not) {
+std::unique_ptr<PacketCopy> PacketCopy::open(const std::filesystem::path& song, const AudioReader::Found& found,
+                                             const Encoding& encoding, int rate, std::uint64_t frames,
+                                             std::string& why_not) {
   auto impl = std::make_unique<Impl>(song);
-  why_not = impl->refusal(encoding, rate);
+  // Decoded, damaged packets are left out of the stems; copied, they would be in the mix.
+  why_not = found.damaged > 0 ? "the song has damaged packets" : impl->refusal(encoding, rate);
   if (why_not.empty()) why_not = impl->measure(frames);
   if (!why_not.empty()) return nullptr;
   const std::int64_t delay = impl->delay, end = impl->end;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/encoding.hpp"
+#include "read/audio_reader.hpp"
 
 struct AVCodecParameters;
 struct AVPacket;
@@ -15,10 +16,11 @@ struct AVPacket;
 /// encoder can be given, too.
 class PacketCopy {
  public:
-  /// `frames`: what the song decodes to at `rate`. Nothing if it cannot be copied; `why_not` then ends the sentence
-  /// "the mix is encoded again: ...".
-  static std::unique_ptr<PacketCopy> open(const std::filesystem::path& song, const Encoding& encoding, int rate,
-                                          std::uint64_t frames, std::string& why_not);
+  /// `found`: what decoding the whole song has told. `frames`: its length at `rate`. Nothing if it cannot be copied;
+  /// `why_not` then ends the sentence "the mix is encoded again: ...".
+  static std::unique_ptr<PacketCopy> open(const std::filesystem::path& song, const AudioReader::Found& found,
+                                          const Encoding& encoding, int rate, std::uint64_t frames,
+                                          std::string& why_not);
   ~PacketCopy();
 
   const AVCodecParameters* parameters() const noexcept;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/exit_error.hpp"
+#include "common/lower_case.hpp"
 
 namespace fs = std::filesystem;
 
@@ -19,7 +20,19 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
 
 }  // namespace
 
-void check_file_name_pattern(const std::string& pattern, bool several_tracks, bool file_per_stem) {
+bool is_stem_file(const fs::path& file) {
+  const std::string ending = lower_case(file.stem().extension().string() + file.extension().string());
+  return ending == ".stem.mp4" || ending == ".stem.m4a";
+}
+
+std::string track_name(const fs::path& file) {
+  const fs::path name = is_stem_file(file) ? file.stem().stem() : file.stem();
+  // "...wav" would lead to the folder above.
+  return (name == "." || name == ".." ? file.filename() : name).string();
+}
+
+void check_file_name_pattern(const std::string& pattern, const std::string& ending, bool several_tracks,
+                             bool file_per_stem) {
   const auto refuse = [&](const std::string& why) {
     throw ExitError(exit_usage, "the file name pattern '" + pattern + "' " + why);
   };
@@ -29,11 +42,14 @@ void check_file_name_pattern(const std::string& pattern, bool several_tracks, bo
   const bool has_stem = pattern.find("{stem}") != std::string::npos;
   if (file_per_stem && !has_stem) refuse("gives all stems the same file; put {stem} into it");
   if (!file_per_stem && has_stem) refuse("has {stem}, but a stem file holds all of them");
-  const fs::path plain = file_name(pattern, "track", "stem", "ext");
+  const fs::path plain = file_name(pattern, "track", "stem", ending);
   if (plain.string().find_first_of("{}") != std::string::npos) refuse("may hold {track}, {stem} and {ext} in braces");
   if (!plain.has_filename() || plain.has_root_path() ||
       std::any_of(plain.begin(), plain.end(), [](const fs::path& part) { return part == ".."; })) {
     refuse("is no path inside of the output folder");
+  }
+  if (!lower_case(plain.string()).ends_with("." + ending)) {
+    refuse("gives " + ending + " files another ending; let it end in .{ext}, or choose another format");
   }
 }
 

@@ -25,7 +25,7 @@ FileSettings make_file_settings(const FileRequest& request, bool several_tracks)
   if (pattern.empty()) {
     pattern = stem_file ? "{track}.{ext}" : several_tracks ? "{track}/{stem}.{ext}" : "{stem}.{ext}";
   }
-  check_file_name_pattern(pattern, several_tracks, !stem_file);
+  check_file_name_pattern(pattern, file_ending(settings.encoding.format), several_tracks, !stem_file);
   return settings;
 }
 

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,64 +20,41 @@
 #include "read/audio_reader.hpp"
 #include "read/packet_copy.hpp"
 #include "read/song_feed.hpp"
+#include "read/song_tags.hpp"
+#include "stem_file/stem_names.hpp"
 #include "stem_file/stem_settings.hpp"
 #include "track/file_settings.hpp"
 #include "track/track.hpp"
 #include "track/track_stages.hpp"
+#include "write/final_names.hpp"
 #include "write/scratch_folder.hpp"
 
 namespace fs = std::filesystem;
 
 namespace {
 
-/// The place that a file's name names, or stem_place_count.
-std::size_t place_named(const fs::path& file) {
-  std::string name = file.stem().string();
-  for (char& letter : name) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return static_cast<std::size_t>(std::find(stem_places.begin(), stem_places.end(), name) - stem_places.begin());
-}
-
-/// The files by place: where their names say, or, if none is named after a stem, in the order given.
-std::array<fs::path, stem_place_count> in_places(const std::vector<fs::path>& files) {
-  std::array<fs::path, stem_place_count> placed;
-  const auto named = static_cast<std::size_t>(std::count_if(
-      files.begin(), files.end(), [](const fs::path& file) { return place_named(file) < stem_place_count; }));
-  if (files.size() == stem_place_count && named == 0) {
-    std::copy(files.begin(), files.end(), placed.begin());
-    return placed;
-  }
-  for (const auto& file : files) {
-    if (const std::size_t place = place_named(file); place < stem_place_count) placed[place] = file;
-  }
-  if (files.size() != stem_place_count ||
-      std::any_of(placed.begin(), placed.end(), [](const fs::path& file) { return file.empty(); })) {
-    throw ExitError(exit_usage,
-                    "a stem file is packed of four files: drums, bass, other, vocals, by their names or in this order");
-  }
-  return placed;
-}
-
 class Packing {
  public:
   Packing(const PackJob& job, const FileSettings& settings) : job_(job), settings_(settings) {
     std::vector<fs::path> files;
-    for (const auto& file : in_places(job.stems)) files.push_back(file);
+    for (const auto& file : stems_in_places(job.stems)) files.push_back(file);
+    result_.packed = files;
     if (has_mix()) files.push_back(job.mix);
     rate_ = file_rate(settings.encoding, AudioReader(files.front(), 44'100, stem_file_channels).declared_rate());
-    for (const auto& file : files) {
-      feeds_.push_back(std::make_unique<SongFeed>(file, rate_));
-      feeds_.back()->measure();
-      expect_equal(file, files.front());
+    for (const auto& file : files) feeds_.push_back(std::make_unique<SongFeed>(file, rate_));
+    scratch_.emplace(job.file.has_parent_path() ? job.file.parent_path() : fs::path("."));
+    check_final_names(*scratch_, {job.file});
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      feeds_[i]->measure();
+      expect_equal(i, files);
     }
     describe();
   }
 
   TrackResult run(const std::function<void(double)>& progress, const demucs_ort::CancelToken& cancel) {
-    const fs::path folder = job_.file.has_parent_path() ? job_.file.parent_path() : fs::path(".");
-    const ScratchFolder scratch(folder);
     TrackFrames track = track_frames();
     const std::uint64_t frames = track.length;
-    TrackStages stages(settings_, {scratch.file(0)}, {job_.file}, std::move(track));
+    TrackStages stages(settings_, {scratch_->file(0)}, {job_.file}, std::move(track));
     constexpr std::uint64_t block = 1 << 16;
     for (std::uint64_t at = 0; at < frames; at += block) {
       if (cancel.requested()) throw demucs_ort::Error(demucs_ort::Status::cancelled, "packing was cancelled");
@@ -85,7 +62,7 @@ class Packing {
       if (progress) progress(static_cast<double>(std::min(at + block, frames)) / static_cast<double>(frames));
     }
     stages.finish();
-    move_into_place(scratch, {job_.file});
+    take_final_names(*scratch_, {job_.file});
     for (const auto& sentence : stages.warnings()) result_.warnings.push_back(sentence);
     if (!not_copied_.empty()) result_.warnings.push_back(not_copied_);
     return result_;
@@ -94,15 +71,16 @@ class Packing {
  private:
   bool has_mix() const noexcept { return !job_.mix.empty(); }
 
-  void expect_equal(const fs::path& file, const fs::path& first) const {
+  void expect_equal(std::size_t index, const std::vector<fs::path>& files) const {
     const auto& wanted = feeds_.front()->reader().found();
-    const auto& found = feeds_.back()->reader().found();
+    const auto& found = feeds_[index]->reader().found();
+    const fs::path& file = files[index];
     if (found.frames == 0) throw ExitError(exit_input, "cannot pack '" + file.string() + "': it holds no audio");
     if (found.frames == wanted.frames && found.rate == wanted.rate) return;
     const auto size = [](const AudioReader::Found& what) {
       return std::to_string(what.frames) + " frames at " + std::to_string(what.rate) + " Hz";
     };
-    throw ExitError(exit_input, "'" + file.string() + "' has " + size(found) + ", '" + first.string() + "' " +
+    throw ExitError(exit_input, "'" + file.string() + "' has " + size(found) + ", '" + files.front().string() + "' " +
                                     size(wanted) + "; what is packed must be equally long");
   }
 
@@ -125,7 +103,7 @@ class Packing {
     track.channels = stem_file_channels;
     track.rate = track.file_rate = rate_;
     track.length = rescaled(result_.frames, result_.sample_rate, rate_);
-    track.tags = feeds_[has_mix() ? stem_place_count : 0]->reader().tags();
+    track.tags = at_rate(feeds_[has_mix() ? stem_place_count : 0]->reader().tags(), result_.sample_rate, rate_);
     if (settings_.stem_file.preserve_mix) track.copied_mix = copied_mix(track.length);
     if (has_mix() && track.copied_mix == nullptr) track.song = std::move(feeds_[stem_place_count]);
     return track;
@@ -134,7 +112,8 @@ class Packing {
   std::unique_ptr<PacketCopy> copied_mix(std::uint64_t frames) {
     if (!has_mix()) throw ExitError(exit_usage, "there is no mix to preserve; name one");
     std::string why_not;
-    auto copy = PacketCopy::open(job_.mix, settings_.encoding, rate_, frames, why_not);
+    const auto& found = feeds_[stem_place_count]->reader().found();
+    auto copy = PacketCopy::open(job_.mix, found, settings_.encoding, rate_, frames, why_not);
     if (copy == nullptr) not_copied_ = "'" + job_.mix.string() + "': the mix is encoded again: " + why_not;
     return copy;
   }
@@ -147,6 +126,7 @@ class Packing {
 
   const PackJob& job_;
   const FileSettings& settings_;
+  std::optional<ScratchFolder> scratch_;
   int rate_ = 0;                                  // of all files
   std::vector<std::unique_ptr<SongFeed>> feeds_;  // the stems, then the mix if there is one
   TrackResult result_;

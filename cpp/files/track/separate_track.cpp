@@ -19,26 +19,24 @@
 #include "read/audio_reader.hpp"
 #include "read/packet_copy.hpp"
 #include "read/song_feed.hpp"
+#include "read/song_tags.hpp"
 #include "stem_file/stem_settings.hpp"
 #include "track/file_settings.hpp"
 #include "track/track.hpp"
 #include "track/track_stages.hpp"
+#include "write/final_names.hpp"
 #include "write/scratch_folder.hpp"
 
 namespace fs = std::filesystem;
 
 namespace {
 
-/// Files that must not or cannot take their names are found out before the work, not after it.
-void check_places(const std::vector<fs::path>& files, const fs::path& input) {
+void protect(const fs::path& input, const std::vector<fs::path>& files) {
   std::error_code ignored;
   for (const auto& file : files) {
     if (fs::equivalent(file, input, ignored)) {
       throw ExitError(exit_usage, "the stem '" + file.string() +
                                       "' would overwrite an input of that name; choose another output folder");
-    }
-    if (fs::is_directory(file, ignored)) {
-      throw ExitError(exit_output, "cannot write '" + file.string() + "': there is a folder of that name");
     }
   }
 }
@@ -48,9 +46,10 @@ class TrackFiles {
  public:
   TrackFiles(const std::vector<std::string>& stems, const TrackJob& job, const FileSettings& settings)
       : job_(job), settings_(settings), finals_(output_files(stems, job, settings)) {
-    check_places(finals_, job.input);
+    protect(job.input, finals_);
     if (makes_stem_file(settings)) places_ = places_of(stems, settings.stem_file);
     scratch_.emplace(job.folder);
+    check_final_names(*scratch_, finals_);
   }
 
   bool is_open() const noexcept { return stages_.has_value(); }
@@ -63,7 +62,7 @@ class TrackFiles {
     track.rate = model_rate;
     track.file_rate = file_rate(settings_.encoding, found.rate);
     track.length = rescaled(found.frames, found.rate, track.file_rate);
-    track.tags = reader.tags();
+    track.tags = at_rate(reader.tags(), found.rate, track.file_rate);
     track.places = places_;
     if (settings_.stem_file.preserve_mix) track.copied_mix = copied_mix(found, track);
     if (makes_stem_file(settings_) && track.copied_mix == nullptr) {
@@ -78,7 +77,7 @@ class TrackFiles {
 
   std::vector<fs::path> commit() {
     stages_->finish();
-    move_into_place(*scratch_, finals_);
+    take_final_names(*scratch_, finals_);
     return finals_;
   }
 
@@ -90,11 +89,8 @@ class TrackFiles {
 
  private:
   std::unique_ptr<PacketCopy> copied_mix(const AudioReader::Found& found, const TrackFrames& track) {
-    std::string why_not = "the song has damaged packets";
-    std::unique_ptr<PacketCopy> copy;
-    if (found.damaged == 0) {
-      copy = PacketCopy::open(job_.input, settings_.encoding, track.file_rate, track.length, why_not);
-    }
+    std::string why_not;
+    auto copy = PacketCopy::open(job_.input, found, settings_.encoding, track.file_rate, track.length, why_not);
     if (copy == nullptr) warnings_.push_back("'" + job_.input.string() + "': the mix is encoded again: " + why_not);
     return copy;
   }

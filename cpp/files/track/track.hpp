@@ -16,8 +16,9 @@ struct TrackJob {
 struct TrackResult {
   std::filesystem::path input;
   std::vector<std::filesystem::path> files;
-  std::uint64_t frames = 0;  ///< of the input
-  int sample_rate = 0;       ///< of the input
+  std::vector<std::filesystem::path> packed;  ///< existing stems, by their places in the stem file
+  std::uint64_t frames = 0;                   ///< of the input
+  int sample_rate = 0;                        ///< of the input
   double audio_seconds = 0;
   double run_seconds = 0;             ///< decoding, separating and writing
   std::vector<std::string> warnings;  ///< what a person should know, a sentence each

@@ -54,7 +54,7 @@ TrackStages::TrackStages(const FileSettings& settings, const std::vector<fs::pat
     files_ = std::make_unique<StemFile>(files.front(), settings.stem_file, track.file_rate, track.copied_mix.get(),
                                         encoders, track.tags);
   } else {
-    files_ = std::make_unique<SeparateFiles>(files, encoding, track.file_rate, encoders, track.tags);
+    files_ = std::make_unique<SeparateFiles>(files, encoding, track.file_rate, track.length, encoders, track.tags);
   }
 
   // The way of finished frames: they are folded into the places of a stem file, converted to the files' rate, the mix

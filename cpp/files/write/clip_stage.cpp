@@ -1,12 +1,11 @@
 #include "write/clip_stage.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <ios>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -107,7 +106,8 @@ void ClipStage::finish() {
     pass_on_buffers(frames);
   }
   kept_.close();
-  std::filesystem::remove(file_);
+  std::error_code ignored;  // the folder goes away with it
+  std::filesystem::remove(file_, ignored);
 }
 
 void ClipStage::pass_on_buffers(std::size_t frames) {
@@ -132,10 +132,9 @@ std::string ClipStage::describe(const Effect& effect) const {
   const std::string samples = std::to_string(effect.beyond) + " samples beyond ";
   if (encoding_.clip_mode == ClipMode::rescale) {
     if (effect.divisor <= 1) return {};
-    std::array<char, 64> text{};
-    std::snprintf(text.data(), text.size(), "turned down by %.1f dB so that nothing clips (rescale)",
-                  20 * std::log10(effect.divisor));
-    return text.data();
+    const long tenths = std::lround(200 * std::log10(effect.divisor));  // no printf: its point is the host's locale's
+    return "turned down by " + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) +
+           " dB so that nothing clips (rescale)";
   }
   if (effect.beyond == 0) return {};
   if (encoding_.clip_mode == ClipMode::clamp) return samples + "0.99 of full scale were limited to it (clamp)";

@@ -5,19 +5,25 @@
 
 extern "C" {
 #include <libavutil/base64.h>
+#include <libavutil/opt.h>
 }
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/ffmpeg.hpp"
+#include "write/id3_frames.hpp"
+#include "write/mp4_boxes.hpp"
+#include "write/vorbis_comment.hpp"
+#include "write/wav_header.hpp"
 
 namespace {
 
@@ -40,6 +46,14 @@ const ContainerNames* special(const std::string& name) {
   return found == special_tags.end() ? nullptr : found;
 }
 
+const std::string* find_tag(const Tags& tags, const char* name) {
+  const auto found =
+      std::find_if(tags.text.begin(), tags.text.end(), [&](const auto& tag) { return tag.first == name; });
+  return found == tags.text.end() ? nullptr : &found->second;
+}
+
+bool is_mp4(Format format) { return format == Format::m4a || format == Format::stem_mp4; }
+
 /// The names that FFmpeg's MP4 writer has boxes for.
 bool mp4_has_box(const std::string& name) {
   static constexpr std::array names = {
@@ -47,6 +61,32 @@ bool mp4_has_box(const std::string& name) {
       "copyright", "grouping", "lyrics",       "description", "synopsis",   "show",          "episode_id",  "network",
       "keywords",  "track",    "disc",         "compilation", "media_type", "season_number", "episode_sort"};
   return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Whether FFmpeg cannot write the tag: into MP4 only those that have a box, into mp3 no comments and no lyrics.
+bool is_rest(Format format, const std::string& name) {
+  if (format == Format::mp3) return name == "comment" || is_lyrics(name);
+  const ContainerNames* tag = special(name);
+  return is_mp4(format) && (tag != nullptr ? tag->mp4 == nullptr : !mp4_has_box(name));
+}
+
+std::string container_name(Format format, const std::string& name) {
+  const ContainerNames* tag = special(name);
+  if (tag == nullptr) return name;
+  return is_mp4(format) ? tag->mp4 : format == Format::mp3 ? tag->id3 : tag->vorbis;
+}
+
+/// The MP4 box of the tempo holds a whole number, others the text. The C library's own functions for numbers follow the
+/// host's locale.
+std::string written_value(Format format, const std::string& name, const std::string& value) {
+  if (!is_mp4(format) || name != "bpm") return value;
+  long tempo = 0;
+  const auto whole = std::from_chars(value.data(), value.data() + value.size(), tempo);
+  const std::string_view fraction(whole.ptr, static_cast<std::size_t>(value.data() + value.size() - whole.ptr));
+  if (fraction.size() > 1 && (fraction[0] == '.' || fraction[0] == ',') && fraction[1] >= '5' && fraction[1] <= '9') {
+    ++tempo;
+  }
+  return std::to_string(tempo);
 }
 
 /// FLAC's picture block in base64, which is how Vorbis comments hold a picture (https://wiki.xiph.org/VorbisComment).
@@ -75,25 +115,52 @@ std::string picture_comment(const Tags& tags) {
 }  // namespace
 
 TextTags set_text_tags(AVFormatContext* output, Format format, const Tags& tags) {
-  TextTags freeform;
-  const bool mp4 = format == Format::m4a || format == Format::stem_mp4;
+  TextTags rest;
+  const bool vorbis = format == Format::flac || format == Format::ogg;
+  if (const std::string* comment = find_tag(tags, "comment"); vorbis && comment != nullptr) {
+    av_dict_set(&output->metadata, vorbis_comment_stand_in, comment->c_str(), 0);
+    rest.emplace_back("comment", *comment);
+  }
+  bool has_lyrics = false;
   for (const auto& [name, value] : tags.text) {
-    const ContainerNames* tag = special(name);
-    if (mp4 && (tag != nullptr ? tag->mp4 == nullptr : !mp4_has_box(name))) {
-      freeform.emplace_back(name, value);
-      continue;
+    const bool first_lyrics = is_lyrics(name) && !std::exchange(has_lyrics, has_lyrics || is_lyrics(name));
+    const std::string generic = first_lyrics ? "lyrics" : name;
+    if (vorbis && name == "comment") continue;
+    if (is_rest(format, generic)) {
+      rest.emplace_back(name, value);
+    } else {
+      av_dict_set(&output->metadata, container_name(format, generic).c_str(),
+                  written_value(format, name, value).c_str(), 0);
     }
-    const char* key = name.c_str();
-    if (tag != nullptr) key = mp4 ? tag->mp4 : format == Format::mp3 ? tag->id3 : tag->vorbis;
-    // The MP4 box of the tempo holds a whole number.
-    const bool tempo = mp4 && tag != nullptr;
-    const std::string written = tempo ? std::to_string(std::lround(std::atof(value.c_str()))) : value;
-    av_dict_set(&output->metadata, key, written.c_str(), 0);
+  }
+  if (format == Format::mp3) output->metadata_header_padding = static_cast<int>(id3_frames(rest).size());
+  if (format == Format::wav && find_tag(tags, "time_reference") != nullptr) {
+    av_opt_set_int(output->priv_data, "write_bext", 1, 0);
   }
   if (format == Format::ogg && !tags.picture.empty()) {
     av_dict_set(&output->metadata, "METADATA_BLOCK_PICTURE", picture_comment(tags).c_str(), 0);
   }
-  return freeform;
+  return rest;
+}
+
+void add_rest(const std::filesystem::path& file, Format format, const TextTags& rest, const std::string& stem) {
+  if (format == Format::wav) name_plain_wav_format(file);
+  if (rest.empty() && stem.empty()) return;
+  switch (format) {
+    case Format::m4a:
+    case Format::stem_mp4:
+      add_mp4_boxes(file, stem, rest);
+      break;
+    case Format::mp3:
+      add_id3_frames(file, id3_frames(rest));
+      break;
+    case Format::flac:
+    case Format::ogg:
+      name_vorbis_comment(file);
+      break;
+    case Format::wav:
+      break;
+  }
 }
 
 int add_picture_stream(AVFormatContext* output, Format format, const Tags& tags) {
@@ -104,6 +171,7 @@ int add_picture_stream(AVFormatContext* output, Format format, const Tags& tags)
   stream->codecpar->width = tags.picture_width;
   stream->codecpar->height = tags.picture_height;
   stream->disposition = AV_DISPOSITION_ATTACHED_PIC;
+  av_dict_set(&stream->metadata, "comment", front_cover, 0);
   return stream->index;
 }
 

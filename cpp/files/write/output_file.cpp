@@ -13,7 +13,6 @@ extern "C" {
 
 #include "common/exit_error.hpp"
 #include "write/file_tags.hpp"
-#include "write/mp4_boxes.hpp"
 
 OutputFile::OutputFile(const std::filesystem::path& file, const char* muxer, int rate) : file_(file), frame_{1, rate} {
   AVFormatContext* context = nullptr;
@@ -41,7 +40,8 @@ void OutputFile::set_option(const char* name, const std::string& value) {
 }
 
 void OutputFile::start(Format format, const Tags& tags) {
-  freeform_ = set_text_tags(context_.get(), format, tags);
+  format_ = format;
+  rest_ = set_text_tags(context_.get(), format, tags);
   const int picture = add_picture_stream(context_.get(), format, tags);
   check(avio_open(&context_->pb, ffmpeg_url(file_).c_str(), AVIO_FLAG_WRITE));
   check(avformat_write_header(context_.get(), nullptr));
@@ -60,7 +60,7 @@ void OutputFile::finish(const std::string& stem) {
   avio_flush(context_->pb);
   check(context_->pb->error);
   check(avio_closep(&context_->pb));
-  if (!stem.empty() || !freeform_.empty()) add_mp4_boxes(file_, stem, freeform_);
+  add_rest(file_, format_, rest_, stem);
 }
 
 void OutputFile::check(int status) const {

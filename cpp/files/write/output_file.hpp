@@ -28,6 +28,7 @@ class OutputFile {
  private:
   std::filesystem::path file_;
   OutputPtr context_;
-  AVRational frame_;   // the time of one
-  TextTags freeform_;  // that FFmpeg cannot write
+  AVRational frame_;  // the time of one
+  Format format_ = Format::wav;
+  TextTags rest_;  // that FFmpeg cannot write
 };

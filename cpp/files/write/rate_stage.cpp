@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <vector>
 
+#include "common/exit_error.hpp"
 #include "common/ffmpeg.hpp"
 
 namespace {
 
 int checked(int status) {
-  if (status < 0) throw std::runtime_error("resampling failed: " + ffmpeg_reason(status));
+  if (status < 0) {
+    throw ExitError(exit_output, "FFmpeg cannot convert the stems to the sample rate of the files (" +
+                                     ffmpeg_reason(status) + "); convert the song to the model's rate first");
+  }
   return status;
 }
 

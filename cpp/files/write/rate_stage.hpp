@@ -8,7 +8,7 @@
 #include "write/stage.hpp"
 
 /// Resamples all streams in step, from the model's rate to the files': exactly `length` frames come out, whatever the
-/// resampler's own rounding. At equal rates the samples pass unchanged. Throws std::runtime_error if FFmpeg fails.
+/// resampler's own rounding. At equal rates the samples pass unchanged. Throws ExitError exit_output if FFmpeg fails.
 class RateStage : public Stage {
  public:
   RateStage(std::size_t streams, std::size_t channels, int from_rate, int to_rate, std::uint64_t length);

@@ -1,20 +1,73 @@
 #include "write/scratch_folder.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "common/exit_error.hpp"
+#include "common/short_hash.hpp"
+#include "write/folder_lock.hpp"
+
+#ifndef _WIN32
+#include <unistd.h>
+#endif
 
 namespace fs = std::filesystem;
 
 namespace {
 
-void check(const std::error_code& error, const std::string& what, const fs::path& path) {
-  if (error) throw ExitError(exit_output, "cannot write " + what + "'" + path.string() + "': " + error.message());
+const std::string prefix = ".demucs_ort-";
+
+std::string first_word(const char* file) {
+  std::string word;
+  std::ifstream(file) >> word;
+  return word;
+}
+
+std::string host_name() {
+#ifdef _WIN32
+  const char* name = std::getenv("COMPUTERNAME");
+  return name == nullptr ? std::string() : name;
+#else
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
+#endif
+}
+
+/// Short names of this machine and, on Linux, of its kernel since it started, which its containers have in common.
+/// Processes with one of these names in common see each other's locks.
+std::vector<std::string> machine_names() {
+  std::vector<std::string> names{short_hash(host_name() + first_word("/etc/machine-id"))};
+  const std::string kernel = first_word("/proc/sys/kernel/random/boot_id");
+  if (!kernel.empty()) names.push_back(short_hash(kernel));
+  return names;
+}
+
+void check(const std::error_code& error, const fs::path& folder) {
+  if (error) {
+    throw ExitError(exit_output, "cannot write to the output folder '" + folder.string() + "': " + error.message());
+  }
+}
+
+void remove_abandoned(const fs::path& parent, const std::vector<std::string>& machine) {
+  std::error_code error;
+  std::vector<fs::path> found;
+  for (fs::directory_iterator entry(parent, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const auto is_in_name = [&](const std::string& known) { return name.find(known) != std::string::npos; };
+    if (ScratchFolder::is_one(entry->path()) && std::any_of(machine.begin(), machine.end(), is_in_name)) {
+      found.push_back(entry->path());
+    }
+  }
+  for (const auto& folder : found) FolderLock::remove_abandoned(folder);
 }
 
 }  // namespace
@@ -22,29 +75,32 @@ void check(const std::error_code& error, const std::string& what, const fs::path
 ScratchFolder::ScratchFolder(const fs::path& parent) {
   std::error_code error;
   fs::create_directories(parent, error);
-  check(error, "to the output folder ", parent);
+  check(error, parent);
+  const auto machine = machine_names();
+  remove_abandoned(parent, machine);
+  std::string begin = prefix;
+  for (const auto& name : machine) begin += name + "-";
   std::random_device random;
-  do {
-    path_ = parent / (".demucs_ort-" + std::to_string(random()));
-  } while (!fs::create_directory(path_, error) && !error);
-  check(error, "to the output folder ", parent);
+  while (!lock_) {
+    path_ = parent / (begin + std::to_string(random()));
+    const bool made = fs::create_directory(path_, error);
+    check(error, parent);
+    if (!made) continue;
+    try {
+      lock_ = FolderLock::take(path_);
+    } catch (...) {
+      fs::remove_all(path_, error);
+      throw;
+    }
+  }
 }
 
 ScratchFolder::~ScratchFolder() {
   std::error_code ignored;
+  lock_.reset();  // Windows and network file systems remove no folder with an open file
   fs::remove_all(path_, ignored);
 }
 
-fs::path ScratchFolder::file(std::size_t number) const { return path_ / std::to_string(number); }
+bool ScratchFolder::is_one(const fs::path& path) { return path.filename().string().rfind(prefix, 0) == 0; }
 
-void move_into_place(const ScratchFolder& scratch, const std::vector<fs::path>& finals) {
-  std::error_code error;
-  for (const auto& file : finals) {
-    if (file.has_parent_path()) fs::create_directories(file.parent_path(), error);
-    check(error, "to the output folder ", file.parent_path());
-  }
-  for (std::size_t i = 0; i < finals.size(); ++i) {
-    fs::rename(scratch.file(i), finals[i], error);
-    check(error, "", finals[i]);
-  }
-}
+fs::path ScratchFolder::file(std::size_t number) const { return path_ / std::to_string(number); }

@@ -2,16 +2,23 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <vector>
+#include <optional>
+
+#include "write/folder_lock.hpp"
 
 /// A hidden folder for unfinished files, on the same disk as the final ones so that they can be renamed out of it. It
-/// goes away with the object. Throws ExitError exit_output.
+/// goes away with the object. If the process dies before, the next scratch folder beside it removes it, on this machine
+/// only: elsewhere nobody can tell whether the process lives. Throws ExitError exit_output.
 class ScratchFolder {
  public:
+  /// Makes `parent`, too, if it is not there.
   explicit ScratchFolder(const std::filesystem::path& parent);
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
   ~ScratchFolder();
+
+  /// Whether a path is named like one, of any process.
+  static bool is_one(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const noexcept { return path_; }
   /// Where an unfinished file lies: by number, so that names of folders and their length do not matter.
@@ -19,7 +26,5 @@ class ScratchFolder {
 
  private:
   std::filesystem::path path_;
+  std::optional<FolderLock> lock_;
 };
-
-/// Gives the files their final names, making the folders they need. Throws ExitError exit_output.
-void move_into_place(const ScratchFolder& scratch, const std::vector<std::filesystem::path>& finals);

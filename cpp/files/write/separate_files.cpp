@@ -1,6 +1,8 @@
 #include "write/separate_files.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -29,10 +31,16 @@ const char* muxer_name(Format format) {
   return "ipod";
 }
 
+constexpr std::uint64_t shortest_rf64 = 0xF000'0000;  // bytes of samples; leaves 256 MB for all else
+
+std::uint64_t block_align(const AudioEncoder& encoder) {
+  return static_cast<std::uint64_t>(std::max(1, encoder.context()->block_align));
+}
+
 }  // namespace
 
 SeparateFiles::SeparateFiles(const std::vector<std::filesystem::path>& files, const Encoding& encoding, int rate,
-                             const std::vector<AudioEncoder>& encoders, const Tags& tags) {
+                             std::uint64_t length, const std::vector<AudioEncoder>& encoders, const Tags& tags) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     auto& file = files_.emplace_back(files[i], muxer_name(encoding.format), rate);
     file.add_stream(encoders[i].context());
@@ -42,7 +50,9 @@ SeparateFiles::SeparateFiles(const std::vector<std::filesystem::path>& files, co
       // The same stems give the same bytes. MP4 has nothing random, and loses its tags by this flag.
       file.context()->flags |= AVFMT_FLAG_BITEXACT;
     }
-    if (encoding.format == Format::wav) file.set_option("rf64", "auto");
+    if (encoding.format == Format::wav && length > shortest_rf64 / block_align(encoders[i])) {
+      file.set_option("rf64", "auto");  // it puts a chunk before the format, where simple readers look for that
+    }
     file.start(encoding.format, tags);
   }
 }

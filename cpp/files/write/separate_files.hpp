@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <vector>
 
@@ -13,8 +14,9 @@
 /// A file for each stream, with the song's tags. A WAV file becomes RF64 beyond 4 GB. Throws ExitError exit_output.
 class SeparateFiles : public PacketSink {
  public:
+  /// length: in frames, of all files.
   SeparateFiles(const std::vector<std::filesystem::path>& files, const Encoding& encoding, int rate,
-                const std::vector<AudioEncoder>& encoders, const Tags& tags);
+                std::uint64_t length, const std::vector<AudioEncoder>& encoders, const Tags& tags);
 
   void write(std::size_t stream, AVPacket* packet) override { files_[stream].write(packet, 0); }
   void finish() override;

@@ -14,8 +14,7 @@
  *     demucs_ort_model_free(model);
  *
  * The functions do what the C++ classes of model.hpp, separator.hpp and cancel.hpp do; their documentation holds here,
- * too. No C++ exception leaves the library. C++ alone has: Model::prepare, rejected_providers, max_concurrent_runs and
- * ModelInfo::members of a loaded model; the priority and the source mask of a single run.
+ * too. No C++ exception leaves the library.
  *
  * - Functions that can fail return a status; demucs_ort_last_error() then has the sentence. A call changes what it
  *   returns through pointers only if it succeeds.
@@ -35,6 +34,7 @@
 #include <stdint.h>
 
 #include "demucs_ort/export.h"
+#include "demucs_ort/version.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,8 +59,16 @@ enum {
  * next call that fails. A call that succeeds does not change it. Thread: any. */
 DEMUCS_ORT_EXPORT const char* demucs_ort_last_error(void);
 
-/* The library's version, e.g. "0.1.0". Thread: any; real-time safe. */
+/* The library's version, e.g. "0.1.0"; DEMUCS_ORT_VERSION is that of these headers. Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT const char* demucs_ort_version(void);
+
+/* The binary interface of these headers. It grows only when programs have to be compiled again. */
+#define DEMUCS_ORT_ABI_VERSION 1
+
+/* For programs that load the library at run time: call demucs_ort_check_abi(DEMUCS_ORT_ABI_VERSION) first. Fails with
+ * INVALID_ARGUMENT if the library has another interface than the headers that the program was compiled with.
+ * Thread: any. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_check_abi(uint32_t abi_version);
 
 /* ------------------------------------------------------------------------------------------------------- cancel */
 
@@ -86,13 +94,16 @@ typedef struct demucs_ort_model demucs_ort_model;
 typedef struct demucs_ort_model_options {
   size_t struct_size;
   const char* provider;                /* NULL: "cpu" */
-  uint32_t threads;                    /* inside one inference, at most 1024; 0: one per physical core */
+  uint32_t threads;                    /* inside one inference, at most 1024; 0: demucs_ort_default_threads() */
   const char* onnxruntime_library;     /* path; NULL: found as documented in model.hpp */
   const char* const* provider_options; /* name, value, name, value, ...; NULL: none */
   size_t provider_option_count;        /* pairs */
   uint32_t max_concurrent_runs;        /* inferences at a time, 1 to 64; 0 and default: 1 */
   int32_t low_priority;                /* 1: ONNX Runtime's threads use only the time that others leave */
 } demucs_ort_model_options;
+
+/* The threads that `threads` 0 stands for: one for each core that this process may use. Thread: any. */
+DEMUCS_ORT_EXPORT uint32_t demucs_ort_default_threads(void);
 
 /* Calls `take` once for each provider that the ONNX Runtime library offers, with the name that `provider` takes.
  * Thread: any. */
@@ -131,17 +142,44 @@ typedef struct demucs_ort_model_info {
   const char* description;     /* "": nothing special */
   const char* provider;        /* what computes; for a bag that had loaded no member yet: the one asked for */
   const char* runtime_version; /* of the ONNX Runtime library in use */
+  const char* const* members;  /* files of a bag of models; NULL for a single model */
+  size_t member_count;
+  uint32_t max_concurrent_runs; /* inferences at a time */
 } demucs_ort_model_info;
 
 /* Set info->struct_size to sizeof(demucs_ort_model_info) before the call; the rest is filled in. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_get_info(const demucs_ort_model* model,
                                                               demucs_ort_model_info* info);
 
+/* With "auto": calls `take` once for each provider that was tried before the one that computes, with a sentence that
+ * says why it does not. Thread: any. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_rejected_providers(
+    const demucs_ort_model* model, void (*take)(void* user_data, const char* sentence), void* user_data);
+
+/* Loads the members of a bag that the wanted sources need, which otherwise the first run does. `wanted`: a flag, 0 or
+ * 1, for each of the model's sources; NULL: all of them. Blocks. Thread: any. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_prepare(const demucs_ort_model* model, const uint8_t* wanted,
+                                                             size_t wanted_count);
+
+enum { DEMUCS_ORT_PRIORITY_BACKGROUND = -1, DEMUCS_ORT_PRIORITY_NORMAL = 0, DEMUCS_ORT_PRIORITY_FOREGROUND = 1 };
+
+/* See demucs_ort::RunOptions. What it points to is only needed during demucs_ort_model_run. */
+typedef struct demucs_ort_run_options {
+  size_t struct_size;
+  const demucs_ort_cancel* cancel; /* NULL: the run cannot be stopped */
+  const uint8_t* wanted;           /* a flag for each of the model's sources, the others are undefined; NULL: all */
+  size_t wanted_count;
+  int32_t priority; /* among the callers that wait for the model; DEMUCS_ORT_PRIORITY_... */
+} demucs_ort_run_options;
+
+/* Fills in the defaults. `struct_size`: sizeof(demucs_ort_run_options). Thread: any. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_run_options_init(demucs_ort_run_options* options, size_t struct_size);
+
 /* One inference of `batch` segments, without normalisation and overlap-add; most callers want a separator.
- * mix: [batch][channels][segment_frames], stems: [batch][sources][channels][segment_frames]. `cancel` may be NULL.
+ * mix: [batch][channels][segment_frames], stems: [batch][sources][channels][segment_frames]. `options` may be NULL.
  * Blocks. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_run(const demucs_ort_model* model, const float* mix, size_t batch,
-                                                         float* stems, const demucs_ort_cancel* cancel);
+                                                         float* stems, const demucs_ort_run_options* options);
 
 /* ---------------------------------------------------------------------------------------------------- separator */
 
@@ -152,8 +190,6 @@ enum {
   DEMUCS_ORT_OTHER_ADD = 0,  /* "no_<stem>" is the sum of all other stems */
   DEMUCS_ORT_OTHER_MINUS = 1 /* "no_<stem>" is the mix minus the stem */
 };
-
-enum { DEMUCS_ORT_PRIORITY_BACKGROUND = -1, DEMUCS_ORT_PRIORITY_NORMAL = 0, DEMUCS_ORT_PRIORITY_FOREGROUND = 1 };
 
 /* See demucs_ort::SeparatorOptions. What it points to is only needed during demucs_ort_separator_create. */
 typedef struct demucs_ort_separator_options {

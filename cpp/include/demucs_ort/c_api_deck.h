@@ -15,8 +15,7 @@
  *     demucs_ort_deck_pool_free(pool);
  *
  * The functions do what the classes of deck.hpp do; their documentation holds here, too, and so do the rules of
- * c_api.h. C++ alone has Deck::frames (the caller knows the length). The functions that are real-time safe do nothing
- * with NULL.
+ * c_api.h. The functions that are real-time safe do nothing with NULL.
  */
 
 #include "demucs_ort/c_api.h"
@@ -86,6 +85,9 @@ DEMUCS_ORT_EXPORT size_t demucs_ort_deck_stem_count(const demucs_ort_deck* deck)
 /* The name of a stem, in the order of delivery. It belongs to the deck; NULL: there is no stem of that number.
  * Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT const char* demucs_ort_deck_stem_name(const demucs_ort_deck* deck, size_t index);
+
+/* The track's length. Thread: any; real-time safe. */
+DEMUCS_ORT_EXPORT size_t demucs_ort_deck_frames(const demucs_ort_deck* deck);
 
 /* Where the track plays. Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT void demucs_ort_deck_set_playhead(demucs_ort_deck* deck, size_t frame);

@@ -23,5 +23,5 @@
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "demucs_ort/stream.hpp"
-#include "demucs_ort/version.hpp"
+#include "demucs_ort/version.h"
 // IWYU pragma: end_exports

@@ -3,7 +3,7 @@
 /// Loading a model. Example:
 ///
 ///     demucs_ort::ModelOptions options;
-///     options.threads = 4;                                        // inside one inference; 0: one per physical core
+///     options.threads = 4;                                        // inside one inference; 0: one per core
 ///     options.max_concurrent_runs = 2;                            // two inferences at a time, eight threads in all
 ///     options.provider = "auto";                                  // a GPU that works here, else the processor
 ///     const auto model = demucs_ort::Model::load("htdemucs.onnx", options);
@@ -61,7 +61,7 @@ struct ModelOptions {
   std::string provider = "cpu";
   /// Passed on to the provider as ONNX Runtime documents them, e.g. {{"device_id", "1"}} for cuda.
   std::map<std::string, std::string> provider_options;
-  /// Threads of one inference, at most 1024; 0: one per physical core.
+  /// Threads of one inference, at most 1024; 0: one per core that this process may use (`Model::default_threads`).
   unsigned threads = 0;
   /// Inferences that run at a time, 1 to 64; further callers wait for their turn. `threads` times this number is the
   /// thread budget of all who share the model. Each inference needs the memory of one.
@@ -77,6 +77,9 @@ struct ModelOptions {
 
 /// One loaded model, or a bag of models that separates as one. It does not change after loading: share it between
 /// threads, decks, streams and `Separator`s.
+///
+/// In a child that was forked from the process that loaded it, a model can be destroyed and asked for facts; `run` and
+/// `prepare` throw runtime_failed. Load the model in the child.
 class DEMUCS_ORT_EXPORT Model {
  public:
   /// Loads and checks an .onnx or .ort file, or the .json file of a bag. The members of a bag lie beside it; each is
@@ -97,6 +100,11 @@ class DEMUCS_ORT_EXPORT Model {
   /// `onnxruntime_library` is used. Throws `Error` runtime_missing.
   /// Thread: any.
   static std::vector<std::string> available_providers(const ModelOptions& options = {});
+  /// The threads that `ModelOptions::threads` 0 stands for: one for each core that this process may use. That is
+  /// physical cores, those of its affinity mask, and no more than its control group's quota pays for (Linux). At least
+  /// 1.
+  /// Thread: any.
+  static unsigned default_threads() noexcept;
 
   /// What the file says of itself.
   /// Thread: any; real-time safe.

@@ -45,7 +45,8 @@ struct SeparatorOptions {
   /// For `two_stems`.
   OtherMethod other_method = OtherMethod::add;
   /// If set to one of the delivered stems: this stem becomes the mix minus the model's other stems, so that the stems
-  /// add up to the mix, to rounding. Excludes `two_stems`.
+  /// add up to the mix, to rounding. The mix's mean is then in this stem alone; otherwise it is in every stem, as in
+  /// demucs. Excludes `two_stems`.
   std::string residual_to;
   /// Among the separations that wait for the model. Those of the same priority take turns, segment by segment.
   Priority priority = Priority::normal;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,10 +29,12 @@ namespace {
 // Trivial, so that storing a message cannot fail and a thread's end has nothing to destroy.
 thread_local std::array<char, 1024> last_error{};
 
-// The sizes of the structs in the first release. Fields added later lie behind these.
-constexpr std::size_t first_model_options = sizeof(demucs_ort_model_options);
-constexpr std::size_t first_model_info = sizeof(demucs_ort_model_info);
-constexpr std::size_t first_separator_options = sizeof(demucs_ort_separator_options);
+constexpr std::size_t first_model_options = DEMUCS_ORT_FIRST_SIZE(demucs_ort_model_options, low_priority);
+constexpr std::size_t first_model_info = DEMUCS_ORT_FIRST_SIZE(demucs_ort_model_info, max_concurrent_runs);
+constexpr std::size_t first_run_options = DEMUCS_ORT_FIRST_SIZE(demucs_ort_run_options, priority);
+constexpr std::size_t first_separator_options = DEMUCS_ORT_FIRST_SIZE(demucs_ort_separator_options, priority);
+static_assert(never_changes(first_model_options, 56) && never_changes(first_model_info, 128) &&
+              never_changes(first_run_options, 40) && never_changes(first_separator_options, 88));
 
 ModelOptions convert_model(const demucs_ort_model_options* given) {
   ModelOptions options;
@@ -51,6 +54,16 @@ ModelOptions convert_model(const demucs_ort_model_options* given) {
   return options;
 }
 
+RunOptions convert_run(const demucs_ort_run_options* given) {
+  RunOptions options;
+  if (given == nullptr) return options;
+  const auto known = known_options(given, first_run_options);
+  if (known.cancel != nullptr) options.cancel = known.cancel->token;
+  options.wanted = source_mask(known.wanted, known.wanted_count);
+  options.priority = priority(known.priority);
+  return options;
+}
+
 CancelToken token(const demucs_ort_cancel* cancel) { return cancel == nullptr ? CancelToken() : cancel->token; }
 
 OnProgress on_progress(demucs_ort_progress_callback progress, void* user_data) {
@@ -67,7 +80,7 @@ OnProgress on_progress(demucs_ort_progress_callback progress, void* user_data) {
 void hand_out(std::shared_ptr<const Model> loaded, demucs_ort_model** model) {
   auto handle = std::make_unique<demucs_ort_model>();
   for (const auto& source : loaded->info().sources) handle->sources.push_back(source.c_str());
-  handle->provider = loaded->provider();
+  for (const auto& member : loaded->info().members) handle->members.push_back(member.c_str());
   handle->model = std::move(loaded);
   *model = handle.release();
 }
@@ -104,11 +117,24 @@ SeparatorOptions convert(const demucs_ort_separator_options* given) {
   }
   options.other_method = known.other_method == DEMUCS_ORT_OTHER_ADD ? OtherMethod::add : OtherMethod::minus;
   options.residual_to = text(known.residual_to);
-  if (known.priority < DEMUCS_ORT_PRIORITY_BACKGROUND || known.priority > DEMUCS_ORT_PRIORITY_FOREGROUND) {
-    throw Error(Status::invalid_argument, "there is no priority " + std::to_string(known.priority));
-  }
-  options.priority = static_cast<Priority>(known.priority);
+  options.priority = priority(known.priority);
   return options;
+}
+
+SourceMask source_mask(const std::uint8_t* wanted, std::size_t count) {
+  if (wanted == nullptr) return {};
+  require_list(wanted, count, "flags");
+  SourceMask mask(wanted, wanted + count);
+  // An empty mask would stand for all sources.
+  if (mask.empty()) throw Error(Status::invalid_argument, "wanted is an empty list; leave it NULL to get all sources");
+  return mask;
+}
+
+Priority priority(std::int32_t number) {
+  if (number < DEMUCS_ORT_PRIORITY_BACKGROUND || number > DEMUCS_ORT_PRIORITY_FOREGROUND) {
+    throw Error(Status::invalid_argument, "there is no priority " + std::to_string(number));
+  }
+  return static_cast<Priority>(number);
 }
 
 std::string text(const char* given) { return given == nullptr ? std::string() : std::string(given); }
@@ -120,6 +146,18 @@ std::filesystem::path path(const char* utf8) { return utf8 == nullptr ? std::fil
 const char* demucs_ort_last_error(void) { return last_error.data(); }
 
 const char* demucs_ort_version(void) { return DEMUCS_ORT_VERSION; }
+
+demucs_ort_status demucs_ort_check_abi(uint32_t abi_version) {
+  return status_of([&] {
+    if (abi_version == DEMUCS_ORT_ABI_VERSION) return;
+    throw Error(Status::invalid_argument, "the program was compiled for interface " + std::to_string(abi_version) +
+                                              " of demucs_ort, but this is " + DEMUCS_ORT_VERSION + " with interface " +
+                                              std::to_string(DEMUCS_ORT_ABI_VERSION) +
+                                              "; compile the program with this version's headers");
+  });
+}
+
+uint32_t demucs_ort_default_threads(void) { return Model::default_threads(); }
 
 demucs_ort_status demucs_ort_cancel_create(demucs_ort_cancel** cancel) {
   return status_of([&] {
@@ -190,19 +228,49 @@ demucs_ort_status demucs_ort_model_get_info(const demucs_ort_model* model, demuc
     known.weights_sha256 = from.weights_sha256.c_str();
     known.demucs_version = from.demucs_version.c_str();
     known.description = from.description.c_str();
-    known.provider = model->provider.c_str();
+    {
+      const std::lock_guard lock(model->mutex);
+      known.provider = model->providers.insert(model->model->provider()).first->c_str();
+    }
     known.runtime_version = model->model->runtime_version().c_str();
+    known.members = model->members.empty() ? nullptr : model->members.data();
+    known.member_count = model->members.size();
+    known.max_concurrent_runs = model->model->max_concurrent_runs();
     fill(info, known, info->struct_size, first_model_info);
   });
 }
 
+demucs_ort_status demucs_ort_model_rejected_providers(const demucs_ort_model* model,
+                                                      void (*take)(void* user_data, const char* sentence),
+                                                      void* user_data) {
+  return status_of([&] {
+    require(model, "model");
+    if (take == nullptr) throw Error(Status::invalid_argument, "take is NULL");
+    for (const auto& sentence : model->model->rejected_providers()) take(user_data, sentence.c_str());
+  });
+}
+
+demucs_ort_status demucs_ort_model_prepare(const demucs_ort_model* model, const uint8_t* wanted, size_t wanted_count) {
+  return status_of([&] {
+    require(model, "model");
+    model->model->prepare(source_mask(wanted, wanted_count));
+  });
+}
+
+demucs_ort_status demucs_ort_run_options_init(demucs_ort_run_options* options, size_t struct_size) {
+  return status_of([&] {
+    require(options, "options");
+    fill(options, demucs_ort_run_options{}, struct_size, first_run_options);
+  });
+}
+
 demucs_ort_status demucs_ort_model_run(const demucs_ort_model* model, const float* mix, size_t batch, float* stems,
-                                       const demucs_ort_cancel* cancel) {
+                                       const demucs_ort_run_options* options) {
   return status_of([&] {
     require(model, "model");
     require(mix, "mix");
     require(stems, "stems");
-    model->model->run(mix, batch, stems, {token(cancel), {}, Priority::normal});
+    model->model->run(mix, batch, stems, convert_run(options));
   });
 }
 

@@ -23,10 +23,11 @@ struct demucs_ort_deck {
 
 namespace {
 
-// The sizes of the structs in the first release. Fields added later lie behind these.
-constexpr std::size_t first_pool_options = sizeof(demucs_ort_deck_pool_options);
-constexpr std::size_t first_deck_options = sizeof(demucs_ort_deck_options);
-constexpr std::size_t first_deck_state = sizeof(demucs_ort_deck_state);
+constexpr std::size_t first_pool_options = DEMUCS_ORT_FIRST_SIZE(demucs_ort_deck_pool_options, low_priority);
+constexpr std::size_t first_deck_options = DEMUCS_ORT_FIRST_SIZE(demucs_ort_deck_options, storage);
+constexpr std::size_t first_deck_state = DEMUCS_ORT_FIRST_SIZE(demucs_ort_deck_state, message);
+static_assert(never_changes(first_pool_options, 32) && never_changes(first_deck_options, 48) &&
+              never_changes(first_deck_state, 584));
 
 DeckPoolOptions convert_pool(const demucs_ort_deck_pool_options* given) {
   DeckPoolOptions options;
@@ -142,6 +143,8 @@ size_t demucs_ort_deck_stem_count(const demucs_ort_deck* deck) {
 const char* demucs_ort_deck_stem_name(const demucs_ort_deck* deck, size_t index) {
   return index < demucs_ort_deck_stem_count(deck) ? deck->deck.stems()[index].c_str() : nullptr;
 }
+
+size_t demucs_ort_deck_frames(const demucs_ort_deck* deck) { return deck == nullptr ? 0 : deck->deck.frames(); }
 
 void demucs_ort_deck_set_playhead(demucs_ort_deck* deck, size_t frame) {
   if (deck != nullptr) deck->deck.set_playhead(frame);

@@ -21,8 +21,8 @@ struct demucs_ort_stream {
 
 namespace {
 
-// The size of the struct in the first release. Fields added later lie behind it.
-constexpr std::size_t first_stream_options = sizeof(demucs_ort_stream_options);
+constexpr std::size_t first_stream_options = DEMUCS_ORT_FIRST_SIZE(demucs_ort_stream_options, priority);
+static_assert(never_changes(first_stream_options, 88));
 
 /// What both kinds of options say of stems, by the rules of the one.
 SeparatorOptions choice_of(const demucs_ort_stream_options& known) {

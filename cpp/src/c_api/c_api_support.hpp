@@ -2,12 +2,15 @@
 
 // What the files of the C door share: handles, checks of what C hands in, and exceptions to statuses.
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <new>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,7 +24,9 @@
 struct demucs_ort_model {
   std::shared_ptr<const demucs_ort::Model> model;
   std::vector<const char*> sources;
-  std::string provider;
+  std::vector<const char*> members;
+  mutable std::mutex mutex;                 // guards
+  mutable std::set<std::string> providers;  // that were told: a bag's changes once, and the text before stays valid
 };
 
 namespace demucs_ort::c_api {
@@ -75,6 +80,16 @@ void require_all(const Pointer* pointers, std::size_t count, const char* what) {
   }
 }
 
+/// A struct's size in the first release, whose last field was `last`: what the oldest callers say. Later fields lie
+/// behind it.
+#define DEMUCS_ORT_FIRST_SIZE(Struct, last) \
+  ((offsetof(Struct, last) + sizeof(Struct::last) + alignof(Struct) - 1) / alignof(Struct) * alignof(Struct))
+
+/// Whether that size is still the one that was released, for 64-bit systems.
+constexpr bool never_changes(std::size_t first_size, std::size_t released) {
+  return sizeof(void*) != 8 || first_size == released;
+}
+
 inline void check_struct_size(std::size_t size, std::size_t least) {
   constexpr std::size_t most = 4096;  // far more than any of these structs will ever take
   if (size < least || size > most) {
@@ -117,6 +132,9 @@ void copy_text(std::string_view given, Letters& letters) noexcept {
 
 /// Empty for NULL.
 std::string text(const char* given);
+/// The flags of a caller; NULL: all sources.
+SourceMask source_mask(const std::uint8_t* wanted, std::size_t count);
+Priority priority(std::int32_t number);
 /// From UTF-8; empty for NULL.
 std::filesystem::path path(const char* utf8);
 SeparatorOptions convert(const demucs_ort_separator_options* given);

@@ -7,8 +7,6 @@
 #include <mutex>
 #include <new>
 #include <optional>
-#include <string>
-#include <system_error>
 #include <utility>
 
 #include "base/background_thread.hpp"
@@ -60,9 +58,6 @@ void DeckWorkers::start_threads() {
   try {
     for (Worker& worker : workers_) threads_.emplace_back([this, &worker] { work(worker); });
     threads_.emplace_back([this] { watch(); });
-  } catch (const std::system_error& failure) {
-    stop();
-    throw Error(Status::runtime_failed, std::string("the system starts no more threads: ") + failure.what());
   } catch (...) {
     stop();
     throw;
@@ -70,13 +65,10 @@ void DeckWorkers::start_threads() {
 }
 
 void DeckWorkers::stop() noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    for (const Worker& worker : workers_) worker.cancel.request();
-    changed_.notify_all();
-  }
-  for (auto& thread : threads_) thread.join();
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  for (const Worker& worker : workers_) worker.cancel.request();
+  changed_.notify_all();
 }
 
 void DeckWorkers::open(DeckEngine& deck) {

@@ -9,9 +9,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
+#include "base/joining_thread.hpp"
 #include "deck/deck_buffers.hpp"
 #include "deck/deck_engine.hpp"
 #include "deck/deck_failure.hpp"
@@ -72,6 +72,7 @@ class DeckWorkers {
 
   // Running. No exception leaves a worker's thread: what can throw is done in `execute`.
   void start_threads();
+  /// Lets the threads end, without waiting for them.
   void stop() noexcept;
   void work(Worker& worker) noexcept;
   void start(Worker& worker, const Task& task) noexcept;
@@ -96,8 +97,8 @@ class DeckWorkers {
   std::array<bool, 2> warming_{};
   unsigned idle_ = 0;
   bool stopping_ = false;
-  std::condition_variable changed_;  // for idle workers, the watching thread and who closes a deck
-  std::vector<std::thread> threads_;
+  std::condition_variable changed_;     // for idle workers, the watching thread and who closes a deck
+  std::vector<JoiningThread> threads_;  // last: the first to go
 };
 
 }  // namespace demucs_ort

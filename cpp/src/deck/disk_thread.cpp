@@ -2,32 +2,22 @@
 
 #include <functional>
 #include <mutex>
-#include <string>
-#include <system_error>
 #include <utility>
 
-#include "demucs_ort/error.hpp"
+#include "base/joining_thread.hpp"
 
 namespace demucs_ort {
 
 DiskThread::DiskThread(std::function<bool()> step) : step_(std::move(step)) {}
 
 void DiskThread::start() {
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error& failure) {
-    throw Error(Status::runtime_failed, std::string("the system starts no more threads: ") + failure.what());
-  }
+  thread_ = JoiningThread([this] { run(); });
 }
 
 DiskThread::~DiskThread() {
-  if (!thread_.joinable()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    closing_ = true;
-  }
+  const std::lock_guard lock(mutex_);
+  closing_ = true;
   changed_.notify_one();
-  thread_.join();
 }
 
 void DiskThread::wake() noexcept {

@@ -3,7 +3,8 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
-#include <thread>
+
+#include "base/joining_thread.hpp"
 
 namespace demucs_ort {
 
@@ -30,7 +31,7 @@ class DiskThread {
   bool woken_ = false;
   bool closing_ = false;
   std::condition_variable changed_;
-  std::thread thread_;
+  JoiningThread thread_;  // last: the first to go
 };
 
 }  // namespace demucs_ort

@@ -5,12 +5,18 @@
 #include <cstdio>
 #include <filesystem>
 #include <initializer_list>
-#include <ios>
 #include <random>
 #include <span>
-#include <system_error>
 
 #include "demucs_ort/error.hpp"
+
+#ifndef _WIN32
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+#endif
 
 namespace demucs_ort {
 namespace {
@@ -24,53 +30,60 @@ std::filesystem::path random_path(const std::filesystem::path& folder) {
   return folder.native() + std::filesystem::path::preferred_separator + std::filesystem::path(name.data()).native();
 }
 
+/// A file that the system removes by itself; null if there can be none.
+std::FILE* open_temporary(const std::filesystem::path& folder) {
+#ifdef _WIN32
+  return _wfopen(random_path(folder).c_str(), L"w+bTD");
+#else
+  int file = -1;
+#ifdef O_TMPFILE
+  file = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);  // never has a name
+#endif
+  if (file < 0) {
+    const auto path = random_path(folder);
+    file = open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (file >= 0) unlink(path.c_str());
+  }
+  if (file < 0) return nullptr;
+  std::FILE* stream = fdopen(file, "w+b");
+  if (stream == nullptr) close(file);
+  return stream;
+#endif
+}
+
 template <typename Byte>
-std::streamoff offset(std::size_t index, std::initializer_list<std::span<Byte>> parts) {
+bool seek(std::FILE* file, std::size_t index, std::initializer_list<std::span<Byte>> parts) {
   std::size_t block_bytes = 0;
   for (const auto& part : parts) block_bytes += part.size();
-  return static_cast<std::streamoff>(index * block_bytes);
+#ifdef _WIN32
+  return _fseeki64(file, static_cast<std::int64_t>(index * block_bytes), SEEK_SET) == 0;
+#else
+  return fseeko(file, static_cast<off_t>(index * block_bytes), SEEK_SET) == 0;
+#endif
 }
 
 }  // namespace
 
-SpillFile::SpillFile(const std::filesystem::path& folder) : path_(random_path(folder)) {
-  file_.open(path_, std::ios::binary | std::ios::in | std::ios::out | std::ios::trunc);
-  if (!file_) {
+SpillFile::SpillFile(const std::filesystem::path& folder) : folder_(folder), file_(open_temporary(folder)) {
+  if (file_ == nullptr) {
     throw Error(Status::invalid_argument,
                 "no file can be written in the spill folder '" + folder.string() + "'; choose another one");
   }
-  std::error_code in_use;  // then the destructor removes it
-  std::filesystem::remove(path_, in_use);
-}
-
-SpillFile::~SpillFile() {
-  file_.close();
-  std::error_code gone;
-  std::filesystem::remove(path_, gone);
 }
 
 void SpillFile::put(std::size_t index, std::initializer_list<std::span<const std::byte>> parts) {
-  file_.clear();
-  file_.seekp(offset(index, parts));
-  for (const auto& part : parts) {
-    file_.write(reinterpret_cast<const char*>(part.data()), static_cast<std::streamsize>(part.size()));
-  }
-  file_.flush();
-  if (!file_) {
+  bool well = seek(file_.get(), index, parts);
+  for (const auto& part : parts) well = well && std::fwrite(part.data(), 1, part.size(), file_.get()) == part.size();
+  if (std::fflush(file_.get()) != 0 || !well) {
     throw Error(Status::runtime_failed,
-                "the spill file in '" + path_.parent_path().string() + "' cannot be written; is the disk full?");
+                "the spill file in '" + folder_.string() + "' cannot be written; is the disk full?");
   }
 }
 
 void SpillFile::get(std::size_t index, std::initializer_list<std::span<std::byte>> parts) {
-  file_.clear();
-  file_.seekg(offset(index, parts));
-  for (const auto& part : parts) {
-    file_.read(reinterpret_cast<char*>(part.data()), static_cast<std::streamsize>(part.size()));
-  }
-  if (!file_) {
-    throw Error(Status::runtime_failed, "the spill file in '" + path_.parent_path().string() + "' cannot be read back");
-  }
+  bool well = seek(file_.get(), index, parts);
+  for (const auto& part : parts) well = well && std::fread(part.data(), 1, part.size(), file_.get()) == part.size();
+  if (!well) throw Error(Status::runtime_failed, "the spill file in '" + folder_.string() + "' cannot be read back");
 }
 
 }  // namespace demucs_ort

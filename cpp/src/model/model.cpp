@@ -1,6 +1,6 @@
 #include "demucs_ort/model.hpp"
 
-#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <filesystem>
 #include <limits>
@@ -11,6 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/cancel_state.hpp"
+#include "base/process.hpp"
+#include "base/usable_cores.hpp"
 #include "demucs_ort/error.hpp"
 #include "model/bag.hpp"
 #include "model/model_session.hpp"
@@ -35,49 +38,68 @@ void check(const ModelOptions& options) {
 
 /// A single model is the one member of a bag of its own.
 struct Model::Impl {
+  struct Member {
+    std::unique_ptr<const ModelSession> session;      // guarded by `loading`
+    std::atomic<const ModelSession*> ready{nullptr};  // the same, once it is loaded
+  };
+
+  Process process;
   Bag bag;
-  ModelOptions options;
+  unsigned max_concurrent_runs;
   std::string runtime_version;
   RunQueue queue;
-  mutable std::mutex loading;                                 // guards all below
-  std::vector<std::unique_ptr<const ModelSession>> sessions;  // a member's, once it was needed
-  std::string provider;                                       // that of the first, and then of all
+  std::vector<Member> members;
+  std::mutex loading;              // held while a member loads; runs of loaded members do not take it
+  ModelOptions options;            // of the next member to load; guarded by `loading`
+  mutable std::mutex facts_mutex;  // guards the following, and is never held for long
+  std::string provider;            // that of the first member, and then of all
   std::vector<std::string> rejected_providers;
 
-  explicit Impl(std::unique_ptr<const ModelSession> single, ModelOptions options_in)
-      : options(std::move(options_in)),
-        queue(options.max_concurrent_runs),
+  explicit Impl(std::unique_ptr<const ModelSession> single, const ModelOptions& options_in)
+      : max_concurrent_runs(options_in.max_concurrent_runs),
+        queue(max_concurrent_runs),
+        members(1),
+        options(options_in),
         provider(single->provider()),
         rejected_providers(single->rejected_providers()) {
     bag.info = single->info();
     runtime_version = single->runtime_version();
     bag.members.push_back({{}, bag.info.weights_sha256, std::vector<float>(bag.info.sources.size(), 1.0F)});
-    sessions.push_back(std::move(single));
+    members[0].session = std::move(single);
+    members[0].ready = members[0].session.get();
   }
 
-  Impl(Bag bag_in, ModelOptions options_in)
+  Impl(Bag bag_in, const ModelOptions& options_in)
       : bag(std::move(bag_in)),
-        options(std::move(options_in)),
-        runtime_version(ModelSession::connect(options)),
-        queue(options.max_concurrent_runs),
-        sessions(bag.members.size()),
-        provider(options.provider) {}
+        max_concurrent_runs(options_in.max_concurrent_runs),
+        runtime_version(ModelSession::connect(options_in)),
+        queue(max_concurrent_runs),
+        members(bag.members.size()),
+        options(options_in),
+        provider(options_in.provider) {}
 
   const ModelSession& session(std::size_t index) {
+    Member& member = members[index];
+    if (const ModelSession* ready = member.ready.load(std::memory_order_acquire)) return *ready;
     const std::lock_guard lock(loading);
-    auto& place = sessions[index];
-    if (!place) {
-      auto chosen = options;
-      chosen.provider = provider;
-      auto opened = std::make_unique<const ModelSession>(bag.members[index].file, chosen, bag.members.size() > 1);
+    if (!member.session) {
+      auto opened = std::make_unique<const ModelSession>(bag.members[index].file, options, members.size() > 1);
       check_member(bag, bag.members[index], opened->info());
-      if (provider != opened->provider()) {
-        provider = opened->provider();
-        rejected_providers = opened->rejected_providers();
-      }
-      place = std::move(opened);
+      keep_to(*opened);
+      member.session = std::move(opened);
+      member.ready.store(member.session.get(), std::memory_order_release);
     }
-    return *place;
+    return *member.session;
+  }
+
+  /// Lets the other members have the provider that "auto" has found for the first.
+  void keep_to(const ModelSession& first) {
+    if (options.provider == first.provider()) return;
+    options.provider = first.provider();
+    if (options.provider == "cpu") options.provider_options.clear();  // they were for the others
+    const std::lock_guard lock(facts_mutex);
+    provider = first.provider();
+    rejected_providers = first.rejected_providers();
   }
 
   /// Whether any of the wanted sources depends on the member.
@@ -90,21 +112,34 @@ struct Model::Impl {
   }
 
   void check(const SourceMask& wanted) const {
+    if (process.has_forked()) {
+      throw Error(Status::runtime_failed,
+                  "this process was forked from the one that loaded the model, whose threads it does not have; load "
+                  "the model in the child");
+    }
     if (!wanted.empty() && wanted.size() != bag.info.sources.size()) {
       throw Error(Status::invalid_argument, "a source mask needs one flag for each of the model's " +
                                                 std::to_string(bag.info.sources.size()) + " sources");
     }
   }
 
-  /// stems += shares of the member * what it computed.
-  void add(std::size_t index, const std::vector<float>& computed, float* stems) const {
+  /// stems += shares of the member * what it computed. Sources that are not yet `begun` begin here.
+  void add(std::size_t index, const float* computed, std::size_t batch, std::vector<bool>& begun, float* stems) const {
     const auto& shares = bag.members[index].shares;
     const std::size_t size = bag.info.channels * bag.info.segment_frames;
-    for (std::size_t first = 0; first < computed.size(); first += size) {
-      const float share = shares[first / size % shares.size()];
+    for (std::size_t row = 0; row < batch * shares.size(); ++row) {
+      const std::size_t source = row % shares.size();
+      const float share = shares[source];
       if (share == 0.0F) continue;
-      for (std::size_t i = first; i < first + size; ++i) stems[i] += share * computed[i];
+      float* const sum = stems + row * size;
+      const float* const part = computed + row * size;
+      if (begun[source]) {
+        for (std::size_t i = 0; i < size; ++i) sum[i] += share * part[i];
+      } else {
+        for (std::size_t i = 0; i < size; ++i) sum[i] = 0.0F + share * part[i];  // as a sum: never -0
+      }
     }
+    for (std::size_t s = 0; s < shares.size(); ++s) begun[s] = begun[s] || shares[s] != 0.0F;
   }
 };
 
@@ -129,7 +164,11 @@ std::shared_ptr<const Model> Model::load(const void* data, std::size_t size, con
 }
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Model::~Model() = default;
+
+Model::~Model() {
+  // In a forked child ONNX Runtime would wait for threads that are not there.
+  if (impl_->process.has_forked()) impl_.release();
+}
 
 const ModelInfo& Model::info() const noexcept { return impl_->bag.info; }
 
@@ -137,23 +176,25 @@ std::vector<std::string> Model::available_providers(const ModelOptions& options)
   return ModelSession::available_providers(options);
 }
 
+unsigned Model::default_threads() noexcept { return usable_cores(); }
+
 std::string Model::provider() const {
-  const std::lock_guard lock(impl_->loading);
+  const std::lock_guard lock(impl_->facts_mutex);
   return impl_->provider;
 }
 
 std::vector<std::string> Model::rejected_providers() const {
-  const std::lock_guard lock(impl_->loading);
+  const std::lock_guard lock(impl_->facts_mutex);
   return impl_->rejected_providers;
 }
 
-unsigned Model::max_concurrent_runs() const noexcept { return impl_->options.max_concurrent_runs; }
+unsigned Model::max_concurrent_runs() const noexcept { return impl_->max_concurrent_runs; }
 
 const std::string& Model::runtime_version() const noexcept { return impl_->runtime_version; }
 
 void Model::prepare(const SourceMask& wanted) const {
   impl_->check(wanted);
-  for (std::size_t i = 0; i < impl_->bag.members.size(); ++i) {
+  for (std::size_t i = 0; i < impl_->members.size(); ++i) {
     if (impl_->needs(i, wanted)) impl_->session(i);
   }
 }
@@ -165,15 +206,16 @@ void Model::run(const float* mix, std::size_t batch, float* stems, const RunOpti
   if (batch > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float) / size) {
     throw Error(Status::invalid_argument, "a batch of " + std::to_string(batch) + " segments fits no memory");
   }
-  impl_->check(options.wanted);
+  throw_if_cancelled(options.cancel);
+  prepare(options.wanted);  // before the queue, in which others would wait for it
   const auto place = impl_->queue.enter(options.priority, options.cancel);
-  if (impl_->bag.members.size() == 1) return impl_->session(0).run(mix, batch, stems, options.cancel);
-  std::vector<float> computed(batch * size);
-  std::fill_n(stems, computed.size(), 0.0F);
-  for (std::size_t i = 0; i < impl_->bag.members.size(); ++i) {
+  if (impl_->members.size() == 1) return impl_->session(0).run(mix, batch, stems, options.cancel);
+  const std::unique_ptr<float[]> computed(new float[batch * size]);  // all of it will be written
+  std::vector<bool> begun(info.sources.size());
+  for (std::size_t i = 0; i < impl_->members.size(); ++i) {
     if (!impl_->needs(i, options.wanted)) continue;
-    impl_->session(i).run(mix, batch, computed.data(), options.cancel);
-    impl_->add(i, computed, stems);
+    impl_->session(i).run(mix, batch, computed.get(), options.cancel);
+    impl_->add(i, computed.get(), batch, begun, stems);
   }
 }
 

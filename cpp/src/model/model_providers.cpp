@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/usable_cores.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 
@@ -113,7 +114,7 @@ void append(Ort::SessionOptions& session, const std::string& provider, const Mod
     return void(session.AppendExecutionProvider("DML", settings_for(options, {})));
   }
   if (provider == "webgpu") return void(session.AppendExecutionProvider("WebGPU", settings_for(options, {})));
-  const auto threads = std::to_string(std::max(options.threads, 1U));
+  const auto threads = std::to_string(options.threads > 0 ? options.threads : usable_cores());
   session.AppendExecutionProvider("XNNPACK", settings_for(options, {{"intra_op_num_threads", threads}}));
 }
 

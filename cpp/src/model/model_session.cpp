@@ -12,17 +12,20 @@
 #include <malloc.h>
 #endif
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <initializer_list>
 #include <mutex>
 #include <new>
 #include <optional>
 #include <string_view>
-#include <thread>
 
 #include "base/background_thread.hpp"
 #include "base/cancel_state.hpp"
+#include "base/joining_thread.hpp"
+#include "base/usable_cores.hpp"
 #include "demucs_ort/error.hpp"
 #include "model/known_answer.hpp"
 #include "model/model_contract.hpp"
@@ -32,23 +35,42 @@
 namespace demucs_ort {
 namespace {
 
-/// Gives the C++ wrappers of ONNX Runtime their function table; returns the library's version.
-std::string connect_runtime([[maybe_unused]] const std::filesystem::path& library) {
+/// The version of ONNX Runtime's C interface that this library uses: that of 1.21, however new the headers are.
+constexpr std::uint32_t runtime_api = 21;
+static_assert(runtime_api <= ORT_API_VERSION, "the headers of ONNX Runtime are older than 1.21");
+
+/// What is wrong with a runtime; empty: nothing.
+std::string problem_of(const OrtApiBase* base) {
+  if (base->GetApi(runtime_api) != nullptr) return {};
+  return std::string("is ONNX Runtime ") + base->GetVersionString() + ", which is too old (it has no interface " +
+         std::to_string(runtime_api) + ")";
+}
+
 #ifdef DEMUCS_ORT_LINK_ONNXRUNTIME
+const OrtApiBase* find_runtime(const std::filesystem::path&) {
   const OrtApiBase* base = OrtGetApiBase();
-#else
-  using EntryPoint = const OrtApiBase*(ORT_API_CALL*)();
-  const OrtApiBase* base = reinterpret_cast<EntryPoint>(onnxruntime_entry_point(library))();
-#endif
-  const OrtApi* api = base->GetApi(ORT_API_VERSION);
-  if (api == nullptr) {
-    throw Error(Status::runtime_missing, std::string("ONNX Runtime ") + base->GetVersionString() +
-                                             " is too old; install 1." + std::to_string(ORT_API_VERSION) + " or later");
+  if (const auto problem = problem_of(base); !problem.empty()) {
+    throw Error(Status::runtime_missing, "the linked library " + problem + "; install 1.21 or later");
   }
-#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
-  static std::once_flag once;
-  std::call_once(once, [api] { Ort::InitApi(api); });
+  return base;
+}
+#else
+const OrtApiBase* call_entry_point(void* entry_point) {
+  using EntryPoint = const OrtApiBase*(ORT_API_CALL*)();
+  return reinterpret_cast<EntryPoint>(entry_point)();
+}
+
+const OrtApiBase* find_runtime(const std::filesystem::path& library) {
+  return call_entry_point(
+      onnxruntime_entry_point(library, [](void* entry_point) { return problem_of(call_entry_point(entry_point)); }));
+}
 #endif
+
+/// Gives the C++ wrappers of ONNX Runtime their function table; returns the library's version.
+std::string connect_runtime(const std::filesystem::path& library) {
+  const OrtApiBase* base = find_runtime(library);
+  static std::once_flag once;
+  std::call_once(once, [base] { Ort::InitApi(base->GetApi(runtime_api)); });
   return base->GetVersionString();
 }
 
@@ -58,13 +80,11 @@ struct LowPriority {
       lower_thread_priority();
       work(argument);
     };
-    return reinterpret_cast<OrtCustomThreadHandle>(new std::thread(run));
+    return reinterpret_cast<OrtCustomThreadHandle>(new JoiningThread(run));
   }
   static void join(OrtCustomThreadHandle handle) {
     // ONNX Runtime's handle is a pointer to const; it is ours.
-    const std::unique_ptr<std::thread> thread(
-        reinterpret_cast<std::thread*>(const_cast<void*>(static_cast<const void*>(handle))));
-    thread->join();
+    delete reinterpret_cast<JoiningThread*>(const_cast<void*>(static_cast<const void*>(handle)));
   }
 };
 
@@ -72,7 +92,8 @@ Ort::SessionOptions session_options(const ModelOptions& options, const std::stri
   Ort::SessionOptions session;
   session.SetExecutionMode(ORT_SEQUENTIAL);
   session.SetInterOpNumThreads(1);
-  session.SetIntraOpNumThreads(static_cast<int>(options.threads));
+  // Left to itself, ONNX Runtime would bind its threads to all of the machine's cores, not to those we may use.
+  session.SetIntraOpNumThreads(static_cast<int>(options.threads > 0 ? options.threads : usable_cores()));
   // The memory pattern reserves one block for the sum of all activations: it doubles peak memory and gains no time.
   session.DisableMemPattern();
   session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
@@ -156,16 +177,22 @@ ModelInfo inspect(const Ort::Session& session) {
   return read_contract(inputs, outputs, metadata_of(session));
 }
 
+bool says_any(const Ort::Exception& failure, std::initializer_list<std::string_view> words) {
+  const std::string_view what = failure.what();
+  return std::any_of(words.begin(), words.end(), [&](auto word) { return what.find(word) != std::string_view::npos; });
+}
+
 /// ONNX Runtime has no code for missing memory, only words; callers get the exception that they expect.
 void throw_if_out_of_memory(const Ort::Exception& failure) {
-  const std::string_view what = failure.what();
-  for (const char* words : {"bad_alloc", "Failed to allocate memory"}) {
-    if (what.find(words) != std::string_view::npos) throw std::bad_alloc();
-  }
+  if (says_any(failure, {"bad_alloc", "Failed to allocate memory"})) throw std::bad_alloc();
 }
 
 /// Why no session came about: the file, or what should compute it.
 Error load_error(const Ort::Exception& failure, const std::string& provider, const std::string& what) {
+  if (says_any(failure, {"pthread_create failed", JoiningThread::refused})) {
+    return {Status::runtime_failed, std::string("the system starts no more threads for ") + what + " (" +
+                                        failure.what() + "); end other programs, or ask for fewer threads"};
+  }
   const auto code = failure.GetOrtErrorCode();
   const bool unreadable = code == ORT_INVALID_PROTOBUF || code == ORT_NO_SUCHFILE || code == ORT_NO_MODEL;
   if (provider != "cpu" && !unreadable) {

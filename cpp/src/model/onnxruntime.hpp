@@ -1,7 +1,6 @@
 #pragma once
 
-// ONNX Runtime's C++ interface, as this library uses it: its functions are looked up at run time unless it is linked.
-#ifndef DEMUCS_ORT_LINK_ONNXRUNTIME
+// ONNX Runtime's C++ interface, as this library uses it: its function table is set by hand, to the version that this
+// library needs, whatever the version of the headers is.
 #define ORT_API_MANUAL_INIT
-#endif
 #include <onnxruntime_cxx_api.h>

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,13 @@ void* open_library(const std::filesystem::path& path, std::string& reason) {
 void* find_entry_point(void* library) {
   return reinterpret_cast<void*>(GetProcAddress(reinterpret_cast<HMODULE>(library), "OrtGetApiBase"));
 }
+
+void close_library(void* library) { FreeLibrary(reinterpret_cast<HMODULE>(library)); }
+
+/// Whether the library, which is loaded, goes by this name, too.
+bool is_same(void* library, const std::filesystem::path& path) {
+  return reinterpret_cast<void*>(GetModuleHandleW(path.c_str())) == library;
+}
 #else
 #ifdef __APPLE__
 const std::vector<std::filesystem::path> system_names{"libonnxruntime.dylib"};
@@ -47,6 +55,15 @@ void* open_library(const std::filesystem::path& path, std::string& reason) {
 }
 
 void* find_entry_point(void* library) { return dlsym(library, "OrtGetApiBase"); }
+
+void close_library(void* library) { dlclose(library); }
+
+/// Whether the library, which is loaded, goes by this name, too: a symlink, a relative path, its soname.
+bool is_same(void* library, const std::filesystem::path& path) {
+  void* const found = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+  if (found != nullptr) dlclose(found);
+  return found == library;
+}
 #endif
 
 std::vector<std::filesystem::path> candidates(const std::filesystem::path& wanted) {
@@ -63,33 +80,37 @@ std::vector<std::filesystem::path> candidates(const std::filesystem::path& wante
 
 }  // namespace
 
-void* onnxruntime_entry_point(const std::filesystem::path& wanted) {
-  static std::mutex mutex;
-  static void* entry_point = nullptr;
-  static std::filesystem::path loaded;
-  const std::lock_guard lock(mutex);
-
-  const auto paths = candidates(wanted);
-  if (entry_point != nullptr) {
-    if (paths.size() == 1 && paths[0] != loaded) {
-      throw Error(Status::runtime_missing, "this process already uses the ONNX Runtime library '" + loaded.string() +
-                                               "', so '" + paths[0].string() + "' cannot be used as well");
-    }
-    return entry_point;
-  }
+LoadedLibrary load_onnxruntime(const std::vector<std::filesystem::path>& candidates, CheckOnnxruntime check) {
   std::string tried;
-  for (const auto& path : paths) {
-    std::string reason = "'" + path.string() + "' is not ONNX Runtime";
-    if (void* library = open_library(path, reason); library != nullptr) {
-      entry_point = find_entry_point(library);
-      loaded = path;
-      if (entry_point != nullptr) return entry_point;
+  for (const auto& path : candidates) {
+    std::string reason;
+    if (void* const library = open_library(path, reason); library != nullptr) {
+      void* const entry_point = find_entry_point(library);
+      const std::string problem = entry_point == nullptr ? "is not ONNX Runtime" : check(entry_point);
+      if (problem.empty()) return {path, library, entry_point};
+      reason = "'" + path.string() + "' " + problem;
+      close_library(library);
     }
     tried += (tried.empty() ? "" : "; ") + reason;
   }
   throw Error(Status::runtime_missing, "no ONNX Runtime library could be loaded (" + tried +
                                            "); install ONNX Runtime 1.21 or later, or name its shared library in " +
                                            variable);
+}
+
+void* onnxruntime_entry_point(const std::filesystem::path& wanted, CheckOnnxruntime check) {
+  static std::mutex mutex;
+  static std::optional<LoadedLibrary> loaded;
+  const std::lock_guard lock(mutex);
+  const auto paths = candidates(wanted);
+  if (!loaded) {
+    loaded = load_onnxruntime(paths, check);
+  } else if (paths.size() == 1 && !is_same(loaded->handle, paths[0])) {
+    throw Error(Status::runtime_missing, "this process already uses the ONNX Runtime library '" +
+                                             loaded->path.string() + "', so '" + paths[0].string() +
+                                             "' cannot be used as well");
+  }
+  return loaded->entry_point;
 }
 
 }  // namespace demucs_ort

@@ -1,5 +1,6 @@
 #include "model/run_queue.hpp"
 
+#include <cstddef>
 #include <mutex>
 
 #include "base/cancel_state.hpp"
@@ -24,6 +25,11 @@ RunQueue::Turn RunQueue::enter(Priority priority, const CancelToken& cancel) {
   --free_;
   if (free_ > 0) changed_.notify_all();
   return Turn(*this);
+}
+
+std::size_t RunQueue::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
 }
 
 void RunQueue::leave() {

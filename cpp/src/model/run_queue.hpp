@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <set>
@@ -32,10 +33,13 @@ class RunQueue {
   /// Blocks until it is the caller's turn. Throws Error cancelled at once when that is requested.
   Turn enter(Priority priority, const CancelToken& cancel);
 
+  /// How many wait for their turn.
+  std::size_t waiting() const;
+
  private:
   void leave();
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   unsigned free_;                                    // places; guarded by mutex_, as all below
   std::uint64_t tickets_ = 0;                        // given out so far

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,22 +30,23 @@ using Outputs = std::vector<StemMixing::Output>;
 
 /// A stem alone.
 StemMixing::Output single(const ModelInfo& info, const std::string& stem) {
-  StemMixing::Output output{stem, std::vector<float>(info.sources.size(), 0.0F)};
+  StemMixing::Output output{stem, std::vector<float>(info.sources.size(), 0.0F), 0.0F, 1.0F};
   output.gains[source_index(info, stem)] = 1.0F;
   return output;
 }
 
 /// All but a stem, as the sum of the others.
 StemMixing::Output others(const ModelInfo& info, const std::string& stem, const std::string& name) {
-  StemMixing::Output output{name, std::vector<float>(info.sources.size(), 1.0F)};
+  const std::size_t sources = info.sources.size();
+  StemMixing::Output output{name, std::vector<float>(sources, 1.0F), 0.0F, static_cast<float>(sources - 1)};
   output.gains[source_index(info, stem)] = 0.0F;
   return output;
 }
 
-/// The mix less what `output` holds.
+/// The mix minus what `output` holds.
 StemMixing::Output rest_of_mix(StemMixing::Output output, const std::string& name) {
   for (float& gain : output.gains) gain = -gain;
-  return {name, std::move(output.gains), 1.0F};
+  return {name, std::move(output.gains), 1.0F, 1.0F - output.mean_gain};
 }
 
 Outputs choose_two(const ModelInfo& info, const SeparatorOptions& options) {
@@ -72,6 +72,8 @@ Outputs choose_outputs(const ModelInfo& info, const SeparatorOptions& options) {
     const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const auto& o) { return o.name == residual; });
     if (found == outputs.end()) bad_option("residual_to is '" + residual + "', which is none of the delivered stems");
     *found = rest_of_mix(others(info, residual, residual), residual);
+    // Were the mean in every stem, the residual would have to take it back: the mix's mean is in the residual alone.
+    for (auto& output : outputs) output.mean_gain = output.name == residual ? 1.0F : 0.0F;
   }
   return outputs;
 }
@@ -115,7 +117,7 @@ void StemMixing::finish(const std::vector<const float*>& mix, std::size_t frames
   const float scale = level.scale();
   for (std::size_t o = 0; o < outputs_.size(); ++o) {
     const float mix_gain = outputs_[o].mix_gain;
-    const float mean = level.mean() * std::accumulate(outputs_[o].gains.begin(), outputs_[o].gains.end(), mix_gain);
+    const float mean = level.mean() * outputs_[o].mean_gain;
     for (std::size_t c = 0; c < channels; ++c) {
       float* row = sums.rows()[o * channels + c];
       for (std::size_t i = 0; i < frames; ++i) {

@@ -15,11 +15,13 @@ namespace demucs_ort {
 /// stems together here, so that all results are the same to the bit.
 class StemMixing {
  public:
-  /// One delivered stem: a gain for each of the model's sources, and for the mix.
+  /// One delivered stem: a gain for each of the model's sources, for the mix, and for the mean of the track. demucs
+  /// adds the mean to every source; only with `residual_to` the mix's mean is in one stem alone.
   struct Output {
     std::string name;
     std::vector<float> gains;
     float mix_gain = 0;
+    float mean_gain = 0;
   };
 
   /// Throws Error invalid_argument for options the model cannot serve.

@@ -103,12 +103,15 @@ const Model& Stream::model() const noexcept { return *impl_->model; }
 StreamOptions Stream::recommend(const std::shared_ptr<const Model>& model, StreamOptions options, double load) {
   if (!(load > 0 && load <= 1)) throw Error(Status::invalid_argument, "load must be more than 0 and at most 1");
   const ModelInfo& info = checked(model)->info();
+  constexpr double step = 0.001;  // seconds
+  options.compute_time = step;
+  options.hop = std::max(options.crossfade, step);
+  const StreamSchedule shortest(info, options);  // before the model runs: whether anything fits at all
   RunOptions run_options;
   run_options.wanted = mixing_of(info, options).sources();
   run_options.priority = options.priority;
   const double slowest = slowest_run(*model, run_options);
 
-  constexpr double step = 0.001;  // seconds
   // A host's block, the worker's sleep, and runs that are slower still.
   options.compute_time = std::ceil((1.2 * slowest + 0.03) / step) * step;
   options.hop = std::max({std::ceil(slowest / load / step) * step, options.crossfade, step});

@@ -7,10 +7,13 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "base/joining_thread.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/stream.hpp"
 #include "separation/infer.hpp"
@@ -22,6 +25,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t chunk = 4096;  // frames; longer blocks are taken in parts
+constexpr std::string_view no_memory = "there is not enough memory";
 
 /// Enough for what the audio thread uses and all that can be computed before it is due.
 std::size_t slot_count(const StreamSchedule& schedule) { return (schedule.compute_time + chunk) / schedule.hop + 4; }
@@ -44,17 +48,15 @@ StreamEngine::StreamEngine(const ModelInfo& info, const StreamOptions& options, 
   }
   const std::size_t size = separation_.mixing().outputs().size() * channels_ * schedule_.piece();
   for (auto& slot : slots_) slot.samples.resize(size);
+  failure_text_.reserve(no_memory.size());
   separation_.warm_up();
-  worker_ = std::thread([this] { work(); });
+  worker_ = JoiningThread([this] { work(); });
 }
 
 StreamEngine::~StreamEngine() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-    changed_.notify_all();
-  }
-  worker_.join();
+  const std::lock_guard lock(mutex_);
+  stop_ = true;
+  changed_.notify_all();
 }
 
 // ------------------------------------------------------------------------------------------------ the audio thread
@@ -163,7 +165,7 @@ std::string StreamEngine::failure() const {
 
 // ------------------------------------------------------------------------------------------------------ the worker
 
-void StreamEngine::work() {
+void StreamEngine::work() noexcept {
   std::unique_lock lock(mutex_);
   while (!stop_) {
     const auto task = next_task();
@@ -191,7 +193,7 @@ void StreamEngine::work() {
 }
 
 /// The window to compute now, if there is one; `next_` becomes its number, or that of the next to come.
-std::optional<StreamEngine::Task> StreamEngine::next_task() {
+std::optional<StreamEngine::Task> StreamEngine::next_task() noexcept {
   const std::uint64_t written = input_.written();  // first: never frames of a later stream than the one below
   const std::uint64_t due = due_.load(std::memory_order_acquire);
   const std::uint64_t first = origin_first_.load(std::memory_order_acquire);
@@ -221,14 +223,20 @@ void StreamEngine::compute(const Task& task) {
   run_frames_[runs_++ % run_frames_.size()] = static_cast<std::size_t>(took.count() * sample_rate_);
 }
 
-void StreamEngine::remember(std::exception_ptr failure) {
+void StreamEngine::remember(std::exception_ptr failure) noexcept {
   failure_ = failure;
   try {
-    std::rethrow_exception(failure);
-  } catch (const std::exception& error) {
-    failure_text_ = error.what();
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::bad_alloc&) {
+      failure_text_ = no_memory;
+    } catch (const std::exception& error) {
+      failure_text_ = error.what();
+    } catch (...) {
+      failure_text_ = "something that is no std::exception was thrown";
+    }
   } catch (...) {
-    failure_text_ = "something that is no std::exception was thrown";
+    failure_text_ = no_memory;  // for which there is room
   }
 }
 

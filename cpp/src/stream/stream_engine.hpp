@@ -9,9 +9,9 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "base/joining_thread.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/stream.hpp"
 #include "separation/infer.hpp"
@@ -60,10 +60,10 @@ class StreamEngine {
   void put(float* const* const* out, std::size_t at, std::size_t frames, std::size_t offset) const noexcept;
   void wait_for(std::uint64_t number);
 
-  void work();
-  std::optional<Task> next_task();
+  void work() noexcept;
+  std::optional<Task> next_task() noexcept;
   void compute(const Task& task);
-  void remember(std::exception_ptr failure);
+  void remember(std::exception_ptr failure) noexcept;
   std::size_t expected_run() const noexcept;
 
   StreamSchedule schedule_;
@@ -101,7 +101,7 @@ class StreamEngine {
   bool stop_ = false;
   std::exception_ptr failure_;  // of this call of `render`
   std::string failure_text_;
-  std::thread worker_;
+  JoiningThread worker_;  // last: the first to go
 };
 
 }  // namespace demucs_ort

@@ -43,8 +43,9 @@ void WindowSeparation::run(float* out) {
   }
   TrackLevel level;
   level.add(rows_.data(), rows_.size(), segment_ - blank_);
+  const float scale = level.scale();
   for (float* row : rows_) {
-    for (std::size_t i = 0; i < segment_ - blank_; ++i) row[i] /= level.scale();
+    for (std::size_t i = 0; i < segment_ - blank_; ++i) row[i] /= scale;
   }
   infer_(mix_.data(), sources_.data());
   sums_.reset();
