@@ -1,6 +1,5 @@
 #include "write/id3_frames.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -8,7 +7,6 @@
 
 #include "common/exit_error.hpp"
 #include "common/tags.hpp"
-#include "common/text.hpp"
 #include "write/finished_file.hpp"
 
 // https://id3.org/id3v2.4.0-structure: a header of 10 bytes, frames with headers of 10 bytes, padding of zeros. Sizes
