@@ -86,7 +86,7 @@ def export(
         raise UsageError(f"the precision {precision!r} is none of {', '.join(verify.TOLERANCES)}")
     if segment is not None:
         model = with_segment(model, segment)
-    twin = exportable(_rounded(model) if precision == "fp16" else model)
+    twin = exportable(_rounded(model) if precision == "fp16" else model, half=precision == "fp16-gpu")
     facts = metadata.describe(model, name, trained, description, precision)
     with _workshop(directory, name) as workshop:
         files = [workshop / f"{name}.onnx", workshop / f"{name}.ort"]

@@ -6,15 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MAX_SCORE_BYTES = 16 * 2**20
-"""Upper bound of the attention scores alive at once, for one batch item: about what a processor's last cache holds."""
+MAX_SCORE_BYTES = 40 * 2**20
+"""Upper bound of the attention scores alive at once, for one batch item in float32: with a copy of them that the softmax
+makes they stay below what the last decoder layer holds."""
 
 
 class BlockedAttention(nn.Module):
     """Evaluation-mode twin of a batch-first `nn.MultiheadAttention`, sharing its weights.
 
-    The softmax is exact: heads follow each other, and only queries are cut into blocks, each of which sees every
-    key. Of the stock signature it takes what demucs uses: no mask, no returned attention weights.
+    The softmax is exact: only queries are cut into blocks, each of which sees every key, with all heads in one
+    product. Of the stock signature it takes what demucs uses: no mask, no returned attention weights.
     """
 
     def __init__(self, stock: nn.MultiheadAttention) -> None:
@@ -39,20 +40,22 @@ class BlockedAttention(nn.Module):
         if attn_mask is not None or key_padding_mask is not None or need_weights or is_causal:
             raise ValueError("masks and returned attention weights are not supported")
         width = query.shape[-1]
-        head_width = width // self.heads
         w_query, w_key, w_value = torch.split(self.in_proj_weight, width)
         b_query, b_key, b_value = torch.split(self.in_proj_bias, width)
-        queries = F.linear(query, w_query, b_query) * (1 / math.sqrt(head_width))
+        queries = F.linear(query, w_query, b_query) * (1 / math.sqrt(width // self.heads))
         keys, values = F.linear(key, w_key, b_key), F.linear(key, w_value, b_value)
-        heads = zip(*(torch.split(x, head_width, dim=-1) for x in (queries, keys, values)), strict=True)
-        joined = torch.cat([_attend(*head) for head in heads], dim=-1)
-        output: Tensor = self.out_proj(joined)
+        joined = _attend(*(self._by_head(x) for x in (queries, keys, values))).transpose(1, 2)
+        output: Tensor = self.out_proj(joined.reshape(query.shape))
         return output, None
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        """[batch, tokens, width] to [batch, heads, tokens, width of a head]."""
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """One head: queries [batch, queries, width], keys and values [batch, keys, width] to the queries' shape."""
-    count, keys = queries.shape[1], keys.transpose(-1, -2)
-    blocks = math.ceil(count * keys.shape[-1] * 4 / MAX_SCORE_BYTES)
-    parts = torch.split(queries, math.ceil(count / blocks), dim=1) if blocks > 1 else [queries]
-    return torch.cat([torch.matmul(torch.softmax(torch.matmul(part, keys), dim=-1), values) for part in parts], dim=1)
+    """All heads: queries, keys and values [batch, heads, tokens, width of a head] to the queries' shape."""
+    heads, count, keys = queries.shape[1], queries.shape[2], keys.transpose(-1, -2)
+    blocks = math.ceil(heads * count * keys.shape[-1] * 4 / MAX_SCORE_BYTES)
+    parts = torch.split(queries, math.ceil(count / blocks), dim=2) if blocks > 1 else [queries]
+    return torch.cat([torch.matmul(torch.softmax(torch.matmul(part, keys), dim=-1), values) for part in parts], dim=2)

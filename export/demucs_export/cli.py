@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--name", help="name of the files and of the model in them")
     add(
         "--precision",
-        choices=["fp32", "fp16", "int8"],
+        choices=["fp32", "fp16", "fp16-gpu", "int8"],
         default="fp32",
         help="precision of the weights: exact (default), half, or linear layers stored and computed in 8 bits",
     )

@@ -15,7 +15,7 @@ _CHAIN = 512
 
 
 class PlainGroupNorm(nn.Module):
-    """Twin of `nn.GroupNorm`, sharing its weights: [batch, channels, ...] to the same."""
+    """Twin of `nn.GroupNorm`, sharing its weights: [batch, channels, ...] to the same, in float32 inside."""
 
     def __init__(self, stock: nn.GroupNorm) -> None:
         super().__init__()
@@ -23,10 +23,10 @@ class PlainGroupNorm(nn.Module):
         self.weight, self.bias = stock.weight, stock.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        grouped = x.reshape(x.shape[0], self.groups, x.shape[1] // self.groups, -1)
+        grouped = x.float().reshape(x.shape[0], self.groups, x.shape[1] // self.groups, -1)
         channels = (-1,) + (1,) * (x.dim() - 2)
         normal = _normalised(grouped, self.eps).reshape(x.shape)
-        return normal * self.weight.reshape(channels) + self.bias.reshape(channels)
+        return (normal * self.weight.reshape(channels) + self.bias.reshape(channels)).to(x.dtype)
 
 
 class PlainTokenNorm(PlainGroupNorm):
@@ -36,7 +36,7 @@ class PlainTokenNorm(PlainGroupNorm):
     def forward(self, x: Tensor) -> Tensor:
         if self.groups != 1:
             return super().forward(x.transpose(1, 2)).transpose(1, 2)
-        return _normalised(x, self.eps) * self.weight + self.bias
+        return (_normalised(x.float(), self.eps) * self.weight + self.bias).to(x.dtype)
 
 
 class PlainDConv(nn.Module):
@@ -44,7 +44,7 @@ class PlainDConv(nn.Module):
 
     def __init__(self, stock: Any) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(_ResidualBranch(list(layer)) for layer in stock.layers)
+        self.layers = nn.ModuleList(ResidualBranch(list(layer)) for layer in stock.layers)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
@@ -52,7 +52,7 @@ class PlainDConv(nn.Module):
         return x
 
 
-class _ResidualBranch(nn.Module):
+class ResidualBranch(nn.Module):
     """One layer of DConv: convolution, norm, GELU, expansion to 2 x channels, norm, GLU, scale.
 
     The expansion is linear, z = W h + b, so the moments of its many channels follow from those of
@@ -76,8 +76,13 @@ class _ResidualBranch(nn.Module):
         for name, table in _expansion_tables(expand, norm2, scale.scale).items():
             self.register_buffer(name, table.float(), persistent=False)
 
+    def halve_products(self) -> None:
+        """Let the convolutions compute in float16, and nothing between them."""
+        self.conv.half()
+        self.expansion, self.shift = self.expansion.half(), self.shift.half()
+
     def forward(self, x: Tensor) -> Tensor:
-        hidden = self.activation(self.norm(self.conv(x)))
+        hidden = self.activation(self.norm(self.conv(x).float()))
         mean = mean_over(hidden, 1)
         within = mean_over(torch.matmul(self.within, hidden - mean).square(), 1)
         between = (torch.matmul(self.between, mean) + self.between_offset).square()
@@ -86,7 +91,7 @@ class _ResidualBranch(nn.Module):
         mean_z = torch.matmul(self.mean_map, mean) + self.mean_offset
         constants = torch.cat([inverse, inverse * mean_z], dim=1)
         inputs = torch.cat([hidden * inverse, constants.expand(-1, -1, hidden.shape[-1])], dim=1)
-        return F.glu(F.conv1d(inputs, self.expansion, self.shift), dim=1)
+        return F.glu(F.conv1d(inputs.to(x.dtype), self.expansion, self.shift), dim=1)
 
 
 def mean_over(x: Tensor, axes: int) -> Tensor:
@@ -109,7 +114,7 @@ def _normalised(x: Tensor, eps: float) -> Tensor:
 
 
 def _expansion_tables(expand: Any, norm: nn.GroupNorm, scale: Tensor) -> dict[str, Tensor]:
-    """The constants of `_ResidualBranch`, in float64; z = W h + b is what `expand` makes of h.
+    """The constants of `ResidualBranch`, in float64; z = W h + b is what `expand` makes of h.
 
     mean_map, mean_offset: the mean of z is mean_map @ mean(h) + mean_offset. within: |within @ (h
     - mean(h))|^2, averaged over time, is z's variance in time, averaged over channels. between,

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from demucs.demucs import DConv
-from demucs.hdemucs import HDecLayer
 from demucs.htdemucs import HTDemucs
 from demucs.transformer import CrossTransformerEncoder, MyGroupNorm
 from torch import Tensor, nn
@@ -22,8 +21,9 @@ from torch.nn import functional as F
 
 from .attention import BlockedAttention
 from .errors import ExportError, UsageError
-from .norms import PlainDConv, PlainGroupNorm, PlainTokenNorm, mean_over
+from .norms import PlainDConv, PlainGroupNorm, PlainTokenNorm, ResidualBranch, mean_over
 from .spectrogram import RealSpectrogram
+from .transposed import InterleavedConvolution
 
 
 def segment_frames(model: HTDemucs) -> int:
@@ -55,24 +55,25 @@ def with_segment(model: HTDemucs, segment: Fraction) -> HTDemucs:
     return view
 
 
-def exportable(model: HTDemucs) -> HTDemucs:
+def exportable(model: HTDemucs, *, half: bool = False) -> HTDemucs:
     """The exportable twin of `model`: same input, same output up to rounding, any batch.
 
-    Raises ExportError, naming the parameter, for a configuration it does not support.
+    `half`: the U-Net and the transformer compute in float16; spectrograms, statistics and the sum of the branches stay
+    float32. Raises ExportError, naming the parameter, for a configuration it does not support.
     """
     _refuse_unsupported(model)
-    twin = evaluation_view(model)
+    twin = evaluation_view(copy.deepcopy(model) if half else model)
     twin.__class__ = RealHTDemucs
     try:
         twin.spectrogram = RealSpectrogram(twin.nfft, twin.hop_length)
     except ValueError as error:
         raise ExportError(f"the parameter nfft={twin.nfft} is not supported: {error}") from None
     _replace(twin)
-    for layer in twin.modules():
-        if isinstance(layer, HDecLayer):
-            _crop_in_convolution(layer)
     if twin.crosstransformer is not None:
         twin.crosstransformer.__class__ = TabledTransformer
+    if half:
+        twin.dtype = torch.float16
+        _halve(twin)
     exported: HTDemucs = twin.eval()
     return exported
 
@@ -89,16 +90,24 @@ def _replace(module: nn.Module) -> None:
             _replace(child)
 
 
-def _crop_in_convolution(layer: HDecLayer) -> None:
-    """Let the transposed convolution of a decoder layer leave out what the layer cuts off after it."""
-    if layer.pad and isinstance(layer.norm2, nn.Identity):  # a norm sees the margins
-        layer.conv_tr.padding = (layer.pad, 0) if layer.freq else (layer.pad,)
-        layer.pad = 0
+@torch.no_grad()
+def _halve(module: nn.Module) -> None:
+    """Half precision for the tensors of every layer but those that sum over long axes."""
+    for child in module.children():
+        if isinstance(child, ResidualBranch):
+            child.halve_products()
+        elif not isinstance(child, (RealSpectrogram, PlainGroupNorm)):
+            _halve(child)
+            for name, tensor in [*child.named_parameters(recurse=False), *child.named_buffers(recurse=False)]:
+                child._parameters.pop(name, None)
+                child.register_buffer(name, tensor.half(), persistent=False)
 
 
 # The first match counts: MyGroupNorm is a GroupNorm.
 _TWINS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     nn.MultiheadAttention: BlockedAttention,
+    nn.ConvTranspose1d: InterleavedConvolution,
+    nn.ConvTranspose2d: InterleavedConvolution,
     DConv: PlainDConv,
     MyGroupNorm: PlainTokenNorm,
     nn.GroupNorm: PlainGroupNorm,
@@ -109,6 +118,7 @@ class RealHTDemucs(HTDemucs):
     """HTDemucs whose spectra are real tensors, for inputs of exactly one segment."""
 
     spectrogram: RealSpectrogram
+    dtype = torch.float32  # of all between the first and the last convolution
 
     def forward(self, mix: Tensor) -> Tensor:
         """Mix [batch, channels, frames] to stems [batch, sources, channels, frames]."""
@@ -116,7 +126,7 @@ class RealHTDemucs(HTDemucs):
         spectrum = self.spectrogram(mix)
         x, mean, deviation = _standardised(spectrum.flatten(1, 2))
         xt, mean_t, deviation_t = _standardised(mix)
-        x, xt = self._network(x, xt)
+        x, xt = (part.float() for part in self._network(x.to(self.dtype), xt.to(self.dtype)))
         batch, _, *grid = spectrum.shape
         x = x.reshape(batch, -1, *grid) * deviation[..., None] + mean[..., None]
         stems: Tensor = xt * deviation_t + mean_t + self.spectrogram.inverse(x, length)
@@ -188,8 +198,8 @@ class TabledTransformer(CrossTransformerEncoder):
         """Stock signature: x [batch, width, bins, frames], xt [batch, width, steps], returned
         alike."""
         batch, width, bins, frames = x.shape
-        by_frame = F.pad(_positions(frames, width // 2, self.max_period), (0, width // 2))
-        by_bin = F.pad(_positions(bins, width // 2, self.max_period), (width // 2, 0))
+        by_frame = F.pad(_positions(frames, width // 2, self.max_period), (0, width // 2)).to(x.dtype)
+        by_bin = F.pad(_positions(bins, width // 2, self.max_period), (width // 2, 0)).to(x.dtype)
         x = self.norm_in(x.flatten(2).transpose(1, 2))
         x = (
             x.reshape(batch, bins, frames, width)
@@ -200,7 +210,7 @@ class TabledTransformer(CrossTransformerEncoder):
         steps = xt.shape[-1]
         positions = self._get_pos_embedding(  # type: ignore[no-untyped-call]
             steps, 1, width, xt.device
-        ).transpose(0, 1)
+        ).transpose(0, 1).to(xt.dtype)
         xt = self.norm_in_t(xt.transpose(1, 2)) + self.weight_pos_embed * positions
         for index, (layer, layer_t) in enumerate(zip(self.layers, self.layers_t, strict=True)):
             if index % 2 == self.classic_parity:
