@@ -5,12 +5,11 @@
 #include <iterator>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "base/usable_cores.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
+#include "model/provider_settings.hpp"
 
 namespace demucs_ort {
 namespace {
@@ -50,17 +49,9 @@ const Provider& find_provider(const std::string& name) {
   throw Error(Status::invalid_argument, "there is no provider '" + name + "'; this version knows " + list(names));
 }
 
-using Settings = std::unordered_map<std::string, std::string>;
-
-/// The caller's settings win over ours.
-Settings settings_for(const ModelOptions& options, Settings ours) {
-  for (const auto& [key, value] : options.provider_options) ours[key] = value;
-  return ours;
-}
-
 template <typename Handle, typename Create, typename Update, typename Release, typename Append>
-void append_with_handle(const Settings& settings, const Create& create, const Update& update, const Release& release,
-                        const Append& append) {
+void append_with_handle(const ProviderSettings& settings, const Create& create, const Update& update,
+                        const Release& release, const Append& append) {
   Handle* handle = nullptr;
   Ort::ThrowOnError(create(&handle));
   const std::unique_ptr<Handle, Release> owner(handle, release);
@@ -74,48 +65,40 @@ void append_with_handle(const Settings& settings, const Create& create, const Up
   append(*handle);
 }
 
-void append_cuda(Ort::SessionOptions& session, const Settings& settings) {
+void append_cuda(Ort::SessionOptions& session, const ProviderSettings& settings) {
   const OrtApi& api = Ort::GetApi();
   append_with_handle<OrtCUDAProviderOptionsV2>(
       settings, api.CreateCUDAProviderOptions, api.UpdateCUDAProviderOptions, api.ReleaseCUDAProviderOptions,
       [&](const auto& handle) { session.AppendExecutionProvider_CUDA_V2(handle); });
 }
 
-void append_tensorrt(Ort::SessionOptions& session, const Settings& settings) {
+void append_tensorrt(Ort::SessionOptions& session, const ProviderSettings& settings) {
   const OrtApi& api = Ort::GetApi();
   append_with_handle<OrtTensorRTProviderOptionsV2>(
       settings, api.CreateTensorRTProviderOptions, api.UpdateTensorRTProviderOptions,
       api.ReleaseTensorRTProviderOptions,
       [&](const auto& handle) { session.AppendExecutionProvider_TensorRT_V2(handle); });
-  append_cuda(session, {});  // for what TensorRT turns down
-}
-
-/// On the processor's cores, in "f32" or "bf16", unless the caller's settings say otherwise.
-void append_openvino(Ort::SessionOptions& session, const ModelOptions& options, const std::string& precision) {
-  std::string cpu = R"("INFERENCE_PRECISION_HINT":")" + precision + '"';
-  if (options.threads > 0) cpu += R"(,"INFERENCE_NUM_THREADS":)" + std::to_string(options.threads);
-  session.AppendExecutionProvider_OpenVINO_V2(
-      settings_for(options, {{"device_type", "CPU"}, {"load_config", R"({"CPU":{)" + cpu + "}}"}}));
-  // Otherwise what OpenVINO turns down would be computed, unnoticed, by ONNX Runtime itself.
-  session.AddConfigEntry("session.disable_cpu_ep_fallback", "1");
 }
 
 void append(Ort::SessionOptions& session, const std::string& provider, const ModelOptions& options) {
-  if (provider == "cuda") return append_cuda(session, settings_for(options, {}));
-  if (provider == "tensorrt") return append_tensorrt(session, settings_for(options, {}));
-  if (provider == "openvino") return append_openvino(session, options, "f32");
-  if (provider == "openvino-bf16") return append_openvino(session, options, "bf16");
-  if (provider == "coreml") {
-    return void(session.AppendExecutionProvider("CoreML", settings_for(options, {{"ModelFormat", "MLProgram"}})));
+  const auto settings = provider_settings(provider, options);
+  if (provider == "cuda") return append_cuda(session, settings);
+  if (provider == "tensorrt") {
+    append_tensorrt(session, settings);
+    return append_cuda(session, provider_settings("cuda", {}));  // for what TensorRT turns down
   }
+  if (provider == "openvino" || provider == "openvino-bf16") {
+    // Otherwise what OpenVINO turns down would be computed, unnoticed, by ONNX Runtime itself.
+    session.AddConfigEntry("session.disable_cpu_ep_fallback", "1");
+    return void(session.AppendExecutionProvider_OpenVINO_V2(settings));
+  }
+  if (provider == "coreml") return void(session.AppendExecutionProvider("CoreML", settings));
   if (provider == "directml") {
     // With it, DirectML computes HTDemucs wrongly (microsoft/onnxruntime#21007).
     session.AddConfigEntry("ep.dml.disable_graph_fusion", "1");
-    return void(session.AppendExecutionProvider("DML", settings_for(options, {})));
+    return void(session.AppendExecutionProvider("DML", settings));
   }
-  if (provider == "webgpu") return void(session.AppendExecutionProvider("WebGPU", settings_for(options, {})));
-  const auto threads = std::to_string(options.threads > 0 ? options.threads : usable_cores());
-  session.AppendExecutionProvider("XNNPACK", settings_for(options, {{"intra_op_num_threads", threads}}));
+  session.AppendExecutionProvider(provider == "webgpu" ? "WebGPU" : "XNNPACK", settings);
 }
 
 }  // namespace
