@@ -25,3 +25,6 @@ DECK_VARIANTS = {
 
 LIVE_PARTS = {"map": "quality and load by window, lookahead and hop", "pace": "what this machine sustains"}
 """What is measured of streams."""
+
+GPU_PARTS = ("segments", "pytorch", "track", "cores")
+"""What is measured of a GPU and beside it: segments by batch, stock demucs, a whole track, the processor's cores."""

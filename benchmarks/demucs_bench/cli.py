@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import BACKENDS, DECK_VARIANTS, EVERYWHERE, LIVE_PARTS
+from . import BACKENDS, DECK_VARIANTS, EVERYWHERE, GPU_PARTS, LIVE_PARTS
 
 if TYPE_CHECKING:
     from .models import ModelChoice
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MODEL_HELP = (
     "demo (comes with demucs_native), full (htdemucs' size, untrained, for speed), dense (full with plain Fourier "
-    "transforms, as in other exports), or FILE.onnx[@WEIGHTS] with WEIGHTS "
+    "transforms, as in other exports), half (full in half precision for GPUs), or FILE.onnx[@WEIGHTS] with WEIGHTS "
     "an official name, a checkpoint or untrained:SEED; may be repeated; without WEIGHTS PyTorch is left out"
 )
 
@@ -29,11 +29,15 @@ def _parser() -> argparse.ArgumentParser:
     scaling = commands.add_parser("scaling", help="time and peak memory by length of the track, speed by threads")
     decks = commands.add_parser("decks", help="a DJ set in real time: time to the first stem, underruns, load")
     live = commands.add_parser("live", help="streams: quality and load by latency, and what this machine sustains")
-    for command, model in ((quality, "demo"), (speed, "full"), (scaling, "full"), (decks, "demo"), (live, "demo")):
+    gpu = commands.add_parser("gpu", help="a GPU: time, SNR and memory by batch, beside PyTorch and the processor")
+    for command, model in (
+        (quality, "demo"), (speed, "full"), (scaling, "full"), (decks, "demo"), (live, "demo"), (gpu, "full,half"),
+    ):  # fmt: skip
         add = command.add_argument
         add("--model", action="append", help=f"{_MODEL_HELP} (default {model})")
         add("--results", type=Path, default=Path("benchmark_results"), help="where time-stamped folders go")
-        add("--resume", type=Path, metavar="FOLDER", help="go on with an interrupted run of the same settings")
+        if command is not gpu:
+            add("--resume", type=Path, metavar="FOLDER", help="go on with an interrupted run of the same settings")
         add("--cache", type=Path, default=Path("build/bench"), help="where songs and models are kept between runs")
         command.set_defaults(default_model=model)
     for command in (quality, speed, scaling):
@@ -77,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=16.0, help="length of the songs, of which the longest window is left "
         "out, and of the pace (default 16)")  # fmt: skip
     add("--load", type=float, default=0.75, help="share of the time that computing may take (default 0.75)")
+    add = gpu.add_argument
+    add("--parts", default=",".join(GPU_PARTS), help="what to measure, some of %(default)s (default: all)")
+    add("--batches", type=_numbers, default="1,4,8", help="segments at a time (default %(default)s)")
+    add("--seconds", type=float, default=60.0, help="length of the track (default 60)")
+    add("--limit", type=int, default=150, metavar="SECONDS", help="begin nothing after this time (default 150)")
     return parser
 
 
@@ -107,9 +116,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line: 0 measured, 1 could not measure, 2 wrong usage, 4 measured but for failed tracks."""
     parser = _parser()
     options = parser.parse_args(argv)
-    known, option = {"decks": (DECK_VARIANTS, "variants"), "live": (LIVE_PARTS, "parts")}.get(
-        options.command, (BACKENDS, "backends")
-    )
+    known, option = {
+        "decks": (DECK_VARIANTS, "variants"), "live": (LIVE_PARTS, "parts"), "gpu": (GPU_PARTS, "parts"),
+    }.get(options.command, (BACKENDS, "backends"))  # fmt: skip
     backends = getattr(options, option).split(",")
     numbers = [getattr(options, "threads", 0) + 1, 1 if getattr(options, "limit", None) is None else options.limit]
     numbers += [getattr(options, name, 1) for name in ("rounds", "segments", "seconds")]
@@ -124,6 +133,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if min(numbers) < 1:
         parser.error("all numbers must be at least 1, --threads at least 0")
     try:
+        if options.command == "gpu":
+            return _gpu(options, backends)
         return _run(options, [name for name in known if name in backends])
     except ModuleNotFoundError as error:
         return _fail(f"the package {error.name!r} is missing: `make setup` installs it")
@@ -243,6 +254,26 @@ def _live(options: argparse.Namespace, models: "Sequence[ModelChoice]", results:
     summaries = {part: summarise[part](rows) for part, rows in results.rows.items() if rows}
     plot = report.live_plot if live.MAP in summaries else None
     return _finish(results, "live", summaries, report.live_table(summaries), plot)
+
+
+def _gpu(options: argparse.Namespace, parts: Sequence[str]) -> int:
+    """Apart from the others: it imports nothing that a machine with a GPU and no network may lack."""
+    from . import gpu
+    from .models import ModelError, choose
+    from .results import new_folder
+
+    on_gpu = set(parts) != {"cores"}
+    try:
+        if on_gpu:
+            gpu.require_gpu()
+        names = options.model or options.default_model.split(",")
+        files = [choose(name, options.cache).file for name in names]
+        found = gpu.measure(files, parts, options.batches, options.seconds, options.limit)
+        folder = new_folder(options.results, "gpu")
+        print(f"{gpu.write(folder, found, on_gpu)}\n\nin {folder}: gpu.md and gpu.json")
+    except (gpu.NoGpu, ModelError, OSError) as error:
+        return _fail(str(error))
+    return 4 if any(": failed" in note for note in found.notes) else 0
 
 
 def _finish(results: "Results", name: str, summaries: Any, table: str, plot: Any) -> int:

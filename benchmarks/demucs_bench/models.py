@@ -105,21 +105,21 @@ def stock_copies(models: Sequence[ModelChoice], backends: Iterable[str]) -> Iter
 
 
 def choose(text: str, cache: Path) -> ModelChoice:
-    """`demo`, `full`, `dense`, or FILE[@WEIGHTS]; raises ModelError.
+    """`demo`, `full`, `dense`, `half`, or FILE[@WEIGHTS]; raises ModelError.
 
     `demo` is the model that comes with demucs_native. `full` has the size of htdemucs and
     untrained weights, for speed; `dense` is the same with plain Fourier transforms, as other exports
-    have them. Both are exported below `cache` on first use.
+    have them, `half` the same in half precision for GPUs. All are exported below `cache` on first use.
     """
     if text == "demo":
         import demucs_native
 
         return ModelChoice(demucs_native.demo_model_file(), str(DEMO_WEIGHTS))
-    if text in ("full", "dense"):
-        return _full_size(cache, dense=text == "dense")
+    if text in _FULL_SIZE:
+        return _full_size(cache, text)
     name, _, weights = text.partition("@")
     if not Path(name).is_file():
-        raise ModelError(f"there is no model {name}: give demo, full, dense, or FILE.onnx[@WEIGHTS]")
+        raise ModelError(f"there is no model {name}: give demo, full, dense, half, or FILE.onnx[@WEIGHTS]")
     return ModelChoice(Path(name).resolve(), weights or None)
 
 
@@ -149,16 +149,21 @@ def exporter() -> str:
     return hashlib.sha256(" ".join([*packages, source_digest(files)]).encode()).hexdigest()
 
 
-def _full_size(cache: Path, *, dense: bool) -> ModelChoice:
+_FULL_SIZE = {"full": "htdemucs_untrained", "dense": "htdemucs_dense_dft", "half": "htdemucs_untrained_fp16-gpu"}
+
+
+def _full_size(cache: Path, kind: str) -> ModelChoice:
     import demucs_export
 
     from . import dense_dft
 
     def export(file: Path) -> None:
-        if dense:
+        if kind == "dense":
             dense_dft.export(demucs_export.untrained(0), file)
         else:
-            demucs_export.export(demucs_export.untrained(0), file.parent, name=file.stem, trained=False)
+            precision = "fp16-gpu" if kind == "half" else "fp32"
+            model = demucs_export.untrained(0)
+            demucs_export.export(model, file.parent, name=file.stem, trained=False, precision=precision)
 
-    name, weights = ("htdemucs_dense_dft" if dense else "htdemucs_untrained"), "untrained:0"
-    return ModelChoice(exported(cache, name, weights, export), weights)
+    weights = "untrained:0"
+    return ModelChoice(exported(cache, _FULL_SIZE[kind], f"{weights} {kind}", export), weights)

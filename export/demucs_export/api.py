@@ -24,7 +24,8 @@ class Report:
     """What an export wrote and how well it matches."""
 
     onnx: Path
-    ort: Path
+    ort: Path | None
+    """None for GPUs: minimal builds, which the format is for, are for the processor."""
     json: Path
     metadata: dict[str, str]
     rows: list[verify.Row]
@@ -34,12 +35,12 @@ class Report:
 
     @property
     def files(self) -> list[Path]:
-        return [self.onnx, self.ort]
+        return [self.onnx] if self.ort is None else [self.onnx, self.ort]
 
     def moved(self, folder: Path) -> "Report":
         """The same after its files were moved there."""
-        places = {kind: folder / getattr(self, kind).name for kind in ("onnx", "ort", "json")}
-        return replace(self, **places)
+        ort = self.ort and folder / self.ort.name
+        return replace(self, onnx=folder / self.onnx.name, ort=ort, json=folder / self.json.name)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def export(
     `description` goes into the files, for programs to show. The model is left as it is; it is evaluated
     as in `model.eval()`. With `static_batch` the batch axis is the literal one instead of a symbol.
     `precision`: "fp32", "fp16" (weights rounded to half precision) or "int8" (linear layers in 8 bits); the
-    arithmetic that is left is float32, and each has its tolerance (`verify.TOLERANCES`).
+    arithmetic that is left is float32. "fp16-gpu" computes in half precision, for GPUs; it has no `.ort` file. Each has
+    its tolerance (`verify.TOLERANCES`).
     `segment`: seconds that a run hears, at most those the model was trained on (the default); less takes
     less time a run, and sounds worse the less it is.
     Existing files of these names are replaced, and only by files that passed. Raises UsageError (the
@@ -86,19 +88,21 @@ def export(
         raise UsageError(f"the precision {precision!r} is none of {', '.join(verify.TOLERANCES)}")
     if segment is not None:
         model = with_segment(model, segment)
-    twin = exportable(_rounded(model) if precision == "fp16" else model, half=precision == "fp16-gpu")
+    for_gpu = precision == metadata.GPU_PRECISION
+    twin = exportable(_rounded(model) if precision == "fp16" else model, half=for_gpu)
     facts = metadata.describe(model, name, trained, description, precision)
     with _workshop(directory, name) as workshop:
-        files = [workshop / f"{name}.onnx", workshop / f"{name}.ort"]
-        writer.write_onnx(twin, segment_frames(model), facts, files[0], static_batch=static_batch)
+        onnx, ort = workshop / f"{name}.onnx", None if for_gpu else workshop / f"{name}.ort"
+        writer.write_onnx(twin, segment_frames(model), facts, onnx, static_batch=static_batch)
         if precision == "int8":
-            writer.quantise_linear_layers(files[0])
-        writer.write_ort(*files)
-        writer.store_half(files[0])
-        rows = verify.verify(evaluation_view(model), files, facts)
-        verify.require_passed(rows)
-        report = Report(files[0], files[1], workshop / f"{name}.json", facts, rows)
-        record.write(report.json, files, facts, rows)
+            writer.quantise_linear_layers(onnx)
+        if ort is not None:
+            writer.write_ort(onnx, ort)
+        writer.store_half(onnx)
+        report = Report(onnx, ort, workshop / f"{name}.json", facts, [])
+        report.rows.extend(verify.verify(evaluation_view(model), report.files, facts))
+        verify.require_passed(report.rows)
+        record.write(report.json, report.files, facts, report.rows)
     return report.moved(Path(directory))
 
 

@@ -7,8 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 MAX_SCORE_BYTES = 40 * 2**20
-"""Upper bound of the attention scores alive at once, for one batch item in float32: with a copy of them that the softmax
-makes they stay below what the last decoder layer holds."""
+"""Upper bound of the attention scores alive at once, for one batch item in float32.
+
+With the copy that the softmax makes they stay below what the last decoder layer holds.
+"""
 
 
 class BlockedAttention(nn.Module):
@@ -42,15 +44,32 @@ class BlockedAttention(nn.Module):
         width = query.shape[-1]
         w_query, w_key, w_value = torch.split(self.in_proj_weight, width)
         b_query, b_key, b_value = torch.split(self.in_proj_bias, width)
-        queries = F.linear(query, w_query, b_query) * (1 / math.sqrt(width // self.heads))
         keys, values = F.linear(key, w_key, b_key), F.linear(key, w_value, b_value)
-        joined = _attend(*(self._by_head(x) for x in (queries, keys, values))).transpose(1, 2)
-        output: Tensor = self.out_proj(joined.reshape(query.shape))
+        output: Tensor = self.out_proj(self._attended(F.linear(query, w_query, b_query), keys, values))
         return output, None
+
+    def _attended(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """The heads' outputs side by side, [batch, tokens, width] all."""
+        shape, scaled = queries.shape, queries * (1 / math.sqrt(queries.shape[-1] // self.heads))
+        return _attend(*(self._by_head(x) for x in (scaled, keys, values))).transpose(1, 2).reshape(shape)
 
     def _by_head(self, x: Tensor) -> Tensor:
         """[batch, tokens, width] to [batch, heads, tokens, width of a head]."""
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+class FusedAttention(BlockedAttention):
+    """The same as one operator of ONNX Runtime's own, which on a GPU never writes the scores to memory.
+
+    Only for export: PyTorch itself would get an empty answer.
+    """
+
+    def _attended(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        fused: Tensor = torch.onnx.ops.symbolic(
+            "com.microsoft::MultiHeadAttention", (queries, keys, values), {"num_heads": self.heads},
+            dtype=queries.dtype, shape=queries.shape, version=1,
+        )  # fmt: skip
+        return fused
 
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:

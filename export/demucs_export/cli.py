@@ -60,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         "--precision",
         choices=["fp32", "fp16", "fp16-gpu", "int8"],
         default="fp32",
-        help="precision of the weights: exact (default), half, or linear layers stored and computed in 8 bits",
+        help="exact (default), weights rounded to half precision, arithmetic in half precision for GPUs, or linear "
+        "layers stored and computed in 8 bits",
     )
     add(
         "--segment",

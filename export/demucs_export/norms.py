@@ -57,8 +57,9 @@ class ResidualBranch(nn.Module):
 
     The expansion is linear, z = W h + b, so the moments of its many channels follow from those of
     its few inputs, and the second norm, gamma (z - mean) / std + beta, is itself an expansion of
-    the inputs h / std, 1 / std and mean / std. So nothing is ever computed on the expanded signal
-    but that one product. The scale after the GLU goes into the rows of its linear half.
+    the inputs h / std, 1 / std, mean / std and 1. So nothing is ever computed on the expanded signal
+    but that one product; a bias would be one more pass on a GPU. The scale after the GLU goes into the
+    rows of its linear half.
     """
 
     mean_map: Tensor
@@ -67,7 +68,6 @@ class ResidualBranch(nn.Module):
     between: Tensor
     between_offset: Tensor
     expansion: Tensor
-    shift: Tensor
 
     def __init__(self, stock: list[Any]) -> None:
         super().__init__()
@@ -79,19 +79,19 @@ class ResidualBranch(nn.Module):
     def halve_products(self) -> None:
         """Let the convolutions compute in float16, and nothing between them."""
         self.conv.half()
-        self.expansion, self.shift = self.expansion.half(), self.shift.half()
+        self.expansion = self.expansion.half()
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.activation(self.norm(self.conv(x).float()))
         mean = mean_over(hidden, 1)
-        within = mean_over(torch.matmul(self.within, hidden - mean).square(), 1)
-        between = (torch.matmul(self.between, mean) + self.between_offset).square()
+        within = mean_over(_squared(torch.matmul(self.within, hidden - mean)), 1)
+        between = _squared(torch.matmul(self.between, mean) + self.between_offset)
         variance = within.sum(1, keepdim=True) + between.sum(1, keepdim=True)
         inverse = torch.rsqrt(variance + self.eps)
         mean_z = torch.matmul(self.mean_map, mean) + self.mean_offset
-        constants = torch.cat([inverse, inverse * mean_z], dim=1)
+        constants = F.pad(torch.cat([inverse, inverse * mean_z], dim=1), (0, 0, 0, 1), value=1.0)
         inputs = torch.cat([hidden * inverse, constants.expand(-1, -1, hidden.shape[-1])], dim=1)
-        return F.glu(F.conv1d(inputs.to(x.dtype), self.expansion, self.shift), dim=1)
+        return F.glu(F.conv1d(inputs.to(x.dtype), self.expansion), dim=1)
 
 
 def mean_over(x: Tensor, axes: int) -> Tensor:
@@ -110,7 +110,12 @@ def mean_over(x: Tensor, axes: int) -> Tensor:
 def _normalised(x: Tensor, eps: float) -> Tensor:
     """x less its mean over the last two axes, divided by its standard deviation there."""
     centred = x - mean_over(x, 2)
-    return centred * torch.rsqrt(mean_over(centred.square(), 2) + eps)
+    return centred * torch.rsqrt(mean_over(_squared(centred), 2) + eps)
+
+
+def _squared(x: Tensor) -> Tensor:
+    """As a product: ONNX Runtime has no square, and its power is slower on a GPU."""
+    return x * x
 
 
 def _expansion_tables(expand: Any, norm: nn.GroupNorm, scale: Tensor) -> dict[str, Tensor]:
@@ -119,8 +124,7 @@ def _expansion_tables(expand: Any, norm: nn.GroupNorm, scale: Tensor) -> dict[st
     mean_map, mean_offset: the mean of z is mean_map @ mean(h) + mean_offset. within: |within @ (h
     - mean(h))|^2, averaged over time, is z's variance in time, averaged over channels. between,
     between_offset: |between @ mean(h) + between_offset|^2 is the variance over channels of z's
-    means. expansion, shift: the final product, with the norm's affine and the layer's scale in
-    its rows.
+    means. expansion: the final product, with the norm's affine and the layer's scale in its rows.
     """
     weight, bias = expand.weight.detach().double()[..., 0], expand.bias.detach().double()[:, None]
     gamma, beta = norm.weight.detach().double()[:, None], norm.bias.detach().double()
@@ -128,7 +132,7 @@ def _expansion_tables(expand: Any, norm: nn.GroupNorm, scale: Tensor) -> dict[st
     affine = torch.cat([weight, bias], dim=1)
     mean = affine.mean(dim=0, keepdim=True)
     between = torch.linalg.qr((affine - mean) / len(affine) ** 0.5).R
-    expansion = torch.cat([affine, -torch.ones_like(bias)], dim=1) * gamma * rows[:, None]
+    expansion = torch.cat([affine * gamma, -gamma, beta[:, None]], dim=1) * rows[:, None]
     return {
         "mean_map": mean[:, :-1],
         "mean_offset": mean[:, -1:],
@@ -136,5 +140,4 @@ def _expansion_tables(expand: Any, norm: nn.GroupNorm, scale: Tensor) -> dict[st
         "between": between[:, :-1],
         "between_offset": between[:, -1:],
         "expansion": expansion[..., None],
-        "shift": beta * rows,
     }

@@ -19,7 +19,7 @@ from demucs.transformer import CrossTransformerEncoder, MyGroupNorm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .attention import BlockedAttention
+from .attention import BlockedAttention, FusedAttention
 from .errors import ExportError, UsageError
 from .norms import PlainDConv, PlainGroupNorm, PlainTokenNorm, ResidualBranch, mean_over
 from .spectrogram import RealSpectrogram
@@ -71,9 +71,9 @@ def exportable(model: HTDemucs, *, half: bool = False) -> HTDemucs:
     _replace(twin)
     if twin.crosstransformer is not None:
         twin.crosstransformer.__class__ = TabledTransformer
+    assert isinstance(twin, RealHTDemucs)
     if half:
-        twin.dtype = torch.float16
-        _halve(twin)
+        twin.compute_in_half()
     exported: HTDemucs = twin.eval()
     return exported
 
@@ -119,6 +119,14 @@ class RealHTDemucs(HTDemucs):
 
     spectrogram: RealSpectrogram
     dtype = torch.float32  # of all between the first and the last convolution
+
+    def compute_in_half(self) -> None:
+        """Change the tensors of every layer of the U-Net and the transformer to float16."""
+        self.dtype = torch.float16
+        _halve(self)
+        for layer in self.modules():
+            if isinstance(layer, BlockedAttention):
+                layer.__class__ = FusedAttention
 
     def forward(self, mix: Tensor) -> Tensor:
         """Mix [batch, channels, frames] to stems [batch, sources, channels, frames]."""
@@ -181,7 +189,7 @@ def _standardised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     count = math.prod(x.shape[1:])
     mean = mean_over(x, axes)
     centred = x - mean
-    deviation = torch.sqrt(mean_over(centred.square(), axes) * (count / (count - 1)))
+    deviation = torch.sqrt(mean_over(centred * centred, axes) * (count / (count - 1)))
     return centred / (1e-5 + deviation), mean, deviation
 
 
@@ -208,9 +216,13 @@ class TabledTransformer(CrossTransformerEncoder):
         )
         x = x.reshape(batch, bins * frames, width)
         steps = xt.shape[-1]
-        positions = self._get_pos_embedding(  # type: ignore[no-untyped-call]
-            steps, 1, width, xt.device
-        ).transpose(0, 1).to(xt.dtype)
+        positions = (
+            self._get_pos_embedding(  # type: ignore[no-untyped-call]
+                steps, 1, width, xt.device
+            )
+            .transpose(0, 1)
+            .to(xt.dtype)
+        )
         xt = self.norm_in_t(xt.transpose(1, 2)) + self.weight_pos_embed * positions
         for index, (layer, layer_t) in enumerate(zip(self.layers, self.layers_t, strict=True)):
             if index % 2 == self.classic_parity:

@@ -20,6 +20,7 @@ from onnxruntime.tools.ort_format_model.ort_model_processor import (  # type: ig
 
 from .errors import ExportError
 from .gates import split_gates
+from .metadata import GPU_PRECISION, PREFIX
 
 OPSET = 20
 INPUT, OUTPUT = "mix", "stems"
@@ -134,8 +135,9 @@ def check_contract(proto: onnx.ModelProto) -> None:
     """Raise ExportError unless the file is self-contained and portable and wastes no memory."""
     graph = proto.graph
     used = {name for node in _nodes(graph) for name in node.input}
+    domains = _domains(proto)
     faults = {
-        "foreign operators": {node.op_type for node in _nodes(graph) if node.domain},
+        "foreign operators": {node.op_type for node in _nodes(graph) if node.domain not in domains},
         "unused constants": {tensor.name for tensor in graph.initializer} - used,
         "external data": {t.name for t in graph.initializer if t.external_data},
         "intermediate shapes": {value.name for value in graph.value_info},
@@ -145,8 +147,14 @@ def check_contract(proto: onnx.ModelProto) -> None:
         if names:
             raise ExportError(f"the exporter left {fault} in the file: {', '.join(sorted(names)[:5])}")
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
-    if proto.ir_version > _MAX_IR_VERSION or opsets != {"": OPSET}:
+    if proto.ir_version > _MAX_IR_VERSION or opsets != domains:
         raise ExportError(f"the exporter wrote IR version {proto.ir_version}, opset {opsets}")
+
+
+def _domains(proto: onnx.ModelProto) -> dict[str, int]:
+    """The operator sets that the file may use, by their versions."""
+    precision = next((entry.value for entry in proto.metadata_props if entry.key == PREFIX + "precision"), "")
+    return {"": OPSET, "com.microsoft": 1} if precision == GPU_PRECISION else {"": OPSET}
 
 
 def _to_proto(model: HTDemucs, frames: int, static_batch: bool) -> onnx.ModelProto:

@@ -73,7 +73,7 @@ def test_onnx_file_keeps_the_contract(exported):
     assert {node.domain for node in proto.graph.node} == {""}
     convolved = {node.output[0] for node in proto.graph.node if node.op_type == "Conv"}
     assert not [node.name for node in proto.graph.node if node.op_type == "Split" and node.input[0] in convolved]
-    assert not {"STFT", "DFT", "Erf", "InstanceNormalization"} & {n.op_type for n in proto.graph.node}
+    assert not {"STFT", "DFT", "Erf", "InstanceNormalization", "ConvTranspose"} & {n.op_type for n in proto.graph.node}
     assert not any(tensor.external_data for tensor in proto.graph.initializer)
     used = {name for node in proto.graph.node for name in node.input}
     assert {tensor.name for tensor in proto.graph.initializer} <= used
@@ -131,6 +131,25 @@ def test_only_what_half_precision_holds_is_stored_in_it(tmp_path):
     half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
     assert kinds == {"exact.half": half, "inexact": single, "beyond": single, "short": single}
     np.testing.assert_array_equal(session(path).run(None, {"mix": exact})[0], before)
+
+
+def test_gpu_files_compute_in_half_precision(small_model, small_export, tmp_path):
+    report = demucs_export.export(small_model, tmp_path, name="small", trained=False, precision="fp16-gpu")
+    assert report.metadata == {**small_export.metadata, "demucs_ort.precision": "fp16-gpu"}
+    assert report.ort is None
+    assert sorted(tmp_path.iterdir()) == sorted([report.onnx, report.json])
+    assert all(row.snr_db >= 45 for row in report.rows)
+    assert min(row.snr_db for row in report.rows) < 80, "nothing was rounded"
+    proto = onnx.load(report.onnx)
+    half = {tensor.name for tensor in proto.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT16}
+    convolutions = [node for node in proto.graph.node if node.op_type == "Conv"]
+    assert all(node.input[1] in half for node in convolutions)
+    foreign = [node.op_type for node in proto.graph.node if node.domain]
+    assert foreign == ["MultiHeadAttention"] * 2 * 2  # layers, branches
+    kinds = {value.name: value.type.tensor_type.elem_type for value in (*proto.graph.input, *proto.graph.output)}
+    assert kinds == {"mix": onnx.TensorProto.FLOAT, "stems": onnx.TensorProto.FLOAT}
+    model = demucs_native.Model(report.onnx, threads=1)
+    assert (model.precision, model.run(np.zeros((2, 2, 88200), np.float32)).shape) == ("fp16-gpu", (2, 4, 2, 88200))
 
 
 def test_int8_stores_linear_layers_in_8_bits(small_model, small_export, tmp_path):

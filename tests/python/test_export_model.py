@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import SMALL
 from demucs.htdemucs import HTDemucs
-from demucs_export import ExportError, attention, patch, untrained, verify
+from demucs_export import ExportError, attention, patch, transposed, untrained, verify
 from torch import nn
 
 QUICK = {"channels": 16, "bottom_channels": 32, "t_layers": 2, "segment": 1}
@@ -102,8 +102,19 @@ def test_blocked_attention_is_exact_and_bounded(limit, monkeypatch):
     actual = attention.BlockedAttention(stock)(query, key, key)[0]
     expected = stock(query, key, key, need_weights=False)[0]
     assert (actual - expected).abs().max() < 1e-6
-    assert max(sizes) <= max(limit, 77 * 4)  # one query's scores are the least there is
-    assert (len(sizes) == stock.num_heads) == (limit == 2**40)
+    assert max(sizes) <= max(limit, stock.num_heads * 77 * 4)  # one query's scores are the least there is
+    assert (len(sizes) == 1) == (limit == 2**40)
+
+
+@pytest.mark.parametrize(("size", "stride"), [(8, 4), (7, 4), (4, 4), (9, 4), (5, 2)])
+def test_transposed_convolutions_are_convolutions(size, stride):
+    torch.manual_seed(0)
+    time, frequency = nn.ConvTranspose1d(5, 3, size, stride), nn.ConvTranspose2d(5, 3, (size, 1), (stride, 1))
+    for stock, shape in ((time, (2, 5, 11)), (frequency, (2, 5, 11, 7))):
+        x = torch.randn(shape)
+        expected, actual = stock(x), transposed.InterleavedConvolution(stock)(x)
+        assert actual.shape == expected.shape
+        assert (actual - expected).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize(
