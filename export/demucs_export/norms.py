@@ -5,6 +5,7 @@ group in a few float32 chains: over the millions of values of one group here tha
 Means of short means keep float32's precision, and run in parallel.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _CHAIN = 512
+_SHORT = 32 * _CHAIN
+"""Values that are summed at once: a processor adds them up in so many chains or more."""
 
 
 class PlainGroupNorm(nn.Module):
@@ -84,9 +87,9 @@ class ResidualBranch(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.activation(self.norm(self.conv(x).float()))
         mean = mean_over(hidden, 1)
-        within = mean_over(_squared(torch.matmul(self.within, hidden - mean)), 1)
+        within = mean_over(_squared(torch.matmul(self.within, hidden - mean)), 2) * len(self.within)
         between = _squared(torch.matmul(self.between, mean) + self.between_offset)
-        variance = within.sum(1, keepdim=True) + between.sum(1, keepdim=True)
+        variance = within + between.sum(1, keepdim=True)
         inverse = torch.rsqrt(variance + self.eps)
         mean_z = torch.matmul(self.mean_map, mean) + self.mean_offset
         constants = F.pad(torch.cat([inverse, inverse * mean_z], dim=1), (0, 0, 0, 1), value=1.0)
@@ -99,12 +102,10 @@ def mean_over(x: Tensor, axes: int) -> Tensor:
     steps = x.shape[-1]
     if steps > _CHAIN:
         chunks = F.pad(x, (0, -steps % _CHAIN)).reshape(*x.shape[:-1], -1, _CHAIN)
-        x = chunks.mean(-1).mean(-1, keepdim=True) * (chunks.shape[-2] * _CHAIN / steps)
-    else:
+        x = chunks.mean(-1) * (chunks.shape[-2] * _CHAIN / steps)
+    if math.prod(x.shape[-axes:]) > _SHORT:
         x = x.mean(-1, keepdim=True)
-    for axis in range(2, axes + 1):
-        x = x.mean(-axis, keepdim=True)
-    return x
+    return x.mean(tuple(range(-axes, 0)), keepdim=True)
 
 
 def _normalised(x: Tensor, eps: float) -> Tensor:

@@ -30,7 +30,7 @@ struct ModelInfo {
   std::size_t channels = 0;          ///< audio channels of the mix and of every stem
   std::size_t segment_frames = 0;    ///< frames the model hears at a time
   std::vector<std::string> sources;  ///< what the model separates, e.g. "drums", in the order of its output
-  std::string precision;             ///< of the weights: "fp32", "fp16" or "int8"
+  std::string precision;             ///< "fp32", "fp16", "fp16-gpu" or "int8" (docs/models.md)
   bool trained = false;              ///< false: seeded weights for tests, the output is no separation
   std::string weights_sha256;        ///< 64 hexadecimal digits
   std::string demucs_version;        ///< the demucs release that the file was exported with
