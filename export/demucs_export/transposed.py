@@ -14,7 +14,7 @@ class InterleavedConvolution(nn.Module):
     """
 
     weight: Tensor
-    bias: Tensor
+    biases: Tensor
 
     def __init__(self, stock: nn.ConvTranspose1d | nn.ConvTranspose2d) -> None:
         super().__init__()
@@ -23,14 +23,15 @@ class InterleavedConvolution(nn.Module):
         self.surplus = self.taps * self.stride - size
         self.register_buffer("weight", _by_phase(stock.weight.detach(), self.taps, self.stride), persistent=False)
         assert stock.bias is not None
-        self.register_buffer("bias", stock.bias.detach().repeat_interleave(self.stride), persistent=False)
+        self.bias = stock.bias  # demucs takes it off where the bands of MultiWrap overlap
+        self.register_buffer("biases", stock.bias.detach().repeat_interleave(self.stride), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, channels, steps, ...] to the same with `stride` times the steps, and the rest of the last kernel."""
         if x.dim() == 3:
-            y = F.conv1d(x, self.weight, self.bias, padding=self.taps - 1)
+            y = F.conv1d(x, self.weight, self.biases, padding=self.taps - 1)
         else:
-            y = F.conv2d(x, self.weight, self.bias, padding=(self.taps - 1, 0))
+            y = F.conv2d(x, self.weight, self.biases, padding=(self.taps - 1, 0))
         batch, _, steps, *rest = y.shape
         y = y.reshape(batch, -1, self.stride, steps, *rest).transpose(2, 3)
         y = y.reshape(batch, -1, steps * self.stride, *rest)
