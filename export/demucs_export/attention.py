@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MAX_SCORE_BYTES = 40 * 2**20
+MAX_SCORE_BYTES = 32 * 2**20
 """Upper bound of the attention scores alive at once, for one batch item in float32.
 
 With the copy that the softmax makes they stay below what the last decoder layer holds.

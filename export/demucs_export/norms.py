@@ -87,7 +87,7 @@ class ResidualBranch(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.activation(self.norm(self.conv(x).float()))
         mean = mean_over(hidden, 1)
-        within = mean_over(_squared(torch.matmul(self.within, hidden - mean)), 2) * len(self.within)
+        within = mean_over(_squared(torch.matmul(self.within, hidden - mean)), 2)
         between = _squared(torch.matmul(self.between, mean) + self.between_offset)
         variance = within + between.sum(1, keepdim=True)
         inverse = torch.rsqrt(variance + self.eps)
@@ -122,8 +122,8 @@ def _squared(x: Tensor) -> Tensor:
 def _expansion_tables(expand: Any, norm: nn.GroupNorm, scale: Tensor) -> dict[str, Tensor]:
     """The constants of `ResidualBranch`, in float64; z = W h + b is what `expand` makes of h.
 
-    mean_map, mean_offset: the mean of z is mean_map @ mean(h) + mean_offset. within: |within @ (h
-    - mean(h))|^2, averaged over time, is z's variance in time, averaged over channels. between,
+    mean_map, mean_offset: the mean of z is mean_map @ mean(h) + mean_offset. within: (within @ (h
+    - mean(h)))^2, averaged over time and rows, is z's variance in time, averaged over channels. between,
     between_offset: |between @ mean(h) + between_offset|^2 is the variance over channels of z's
     means. expansion: the final product, with the norm's affine and the layer's scale in its rows.
     """
@@ -133,11 +133,12 @@ def _expansion_tables(expand: Any, norm: nn.GroupNorm, scale: Tensor) -> dict[st
     affine = torch.cat([weight, bias], dim=1)
     mean = affine.mean(dim=0, keepdim=True)
     between = torch.linalg.qr((affine - mean) / len(affine) ** 0.5).R
+    within = torch.linalg.qr(weight / len(weight) ** 0.5).R
     expansion = torch.cat([affine * gamma, -gamma, beta[:, None]], dim=1) * rows[:, None]
     return {
         "mean_map": mean[:, :-1],
         "mean_offset": mean[:, -1:],
-        "within": torch.linalg.qr(weight / len(weight) ** 0.5).R,
+        "within": within * len(within) ** 0.5,
         "between": between[:, :-1],
         "between_offset": between[:, -1:],
         "expansion": expansion[..., None],
