@@ -39,9 +39,11 @@ std::filesystem::path& default_library() {
 
 PYBIND11_CONSTINIT py::gil_safe_call_once_and_store<py::object> error_class;
 
+void set_value_error(const char* sentence) { PyErr_SetObject(PyExc_ValueError, readable(sentence).ptr()); }
+
 void set_error(const char* sentence, const char* status) {
   const py::object& type = error_class.get_stored();
-  const py::object instance = type(sentence);
+  const py::object instance = type(readable(sentence));
   instance.attr("status") = status;
   PyErr_SetObject(type.ptr(), instance.ptr());
 }
@@ -60,13 +62,13 @@ void register_error(py::module_& module) {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const Error& failure) {
       if (failure.status() == Status::invalid_argument || failure.status() == Status::bad_audio) {
-        PyErr_SetString(PyExc_ValueError, failure.what());
+        set_value_error(failure.what());
         return;
       }
       set_error(failure.what(), status_name(failure.status()));
     } catch (const ExitError& failure) {
       if (failure.code() == exit_usage || failure.code() == exit_input) {
-        PyErr_SetString(PyExc_ValueError, failure.what());
+        set_value_error(failure.what());
       } else {
         set_error(failure.what(), "output_failed");
       }
@@ -194,7 +196,8 @@ PYBIND11_MODULE(_core, module) {
            }),
            py::arg("data"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
            py::arg("provider_options") = py::none(), py::arg("max_concurrent_runs") = 1,
-           py::arg("low_priority") = false, "Loads a model from the bytes of an .onnx or .ort file.")
+           py::arg("low_priority") = false,
+           "Loads a model from the bytes of an .onnx or .ort file. Bytes are never taken for a path.")
       .def(py::init([](const std::filesystem::path& path, const std::string& provider, unsigned threads,
                        const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
                        bool low_priority) {

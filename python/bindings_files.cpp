@@ -1,4 +1,5 @@
 // Files in, files out: the Python door to the code behind demucs_ort_cli.
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -64,32 +65,34 @@ void register_files(py::module_& module) {
          const std::string& bit_depth, int bitrate, int sample_rate, const std::string& clip_mode,
          const std::string& filename, const Words& stem_names, const Words& stem_colors, const Words& fold,
          bool preserve_mix, double overlap, unsigned shifts, std::uint32_t seed,
-         const std::optional<std::vector<std::string>>& stems, const std::optional<std::string>& two_stems,
-         const std::string& other_method, const std::optional<std::string>& residual_to,
+         const std::vector<std::size_t>& shift_offsets, const std::optional<std::vector<std::string>>& stems,
+         const std::optional<std::string>& two_stems, const std::string& other_method,
+         const std::optional<std::string>& residual_to, const std::string& priority,
          const std::optional<py::typing::Callable<void(double)>>& progress) {
         FileCall call;
         call.path = path;
         call.out = out;
         call.model =
             model ? *model : py::module_::import("demucs_native").attr("demo_model")().cast<std::shared_ptr<Model>>();
-        call.separation = separator_options(overlap, shifts, seed, {}, stems, two_stems.value_or(""), other_method,
-                                            residual_to.value_or(""));
+        call.separation = separator_options(overlap, shifts, seed, shift_offsets, stems, two_stems.value_or(""),
+                                            other_method, residual_to.value_or(""));
+        call.separation.priority = priority_named(priority);
         call.files = {{format, codec, bit_depth, bitrate, sample_rate, clip_mode},
                       {stem_names, stem_colors, fold, preserve_mix},
                       filename};
         const TrackResult result = separate_file(call, progress ? py::object(*progress) : py::none());
-        for (const auto& sentence : result.warnings) {
-          if (PyErr_WarnEx(PyExc_UserWarning, sentence.c_str(), 1) != 0) throw py::error_already_set();
-        }
+        const auto warn = py::module_::import("warnings").attr("warn");
+        for (const auto& sentence : result.warnings) warn(readable(sentence));
         return result.files;
       },
       py::arg("path"), py::arg("out"), py::arg("model") = py::none(), py::kw_only(), py::arg("format") = "wav",
       py::arg("codec") = "", py::arg("bit_depth") = "", py::arg("bitrate") = 0, py::arg("sample_rate") = 0,
       py::arg("clip_mode") = "none", py::arg("filename") = "", py::arg("stem_names") = Words{},
       py::arg("stem_colors") = Words{}, py::arg("fold") = Words{}, py::arg("preserve_mix") = false,
-      py::arg("overlap") = 0.25, py::arg("shifts") = 0, py::arg("seed") = 0, py::arg("stems") = py::none(),
+      py::arg("overlap") = 0.25, py::arg("shifts") = 0, py::arg("seed") = 0,
+      py::arg("shift_offsets") = std::vector<std::size_t>{}, py::arg("stems") = py::none(),
       py::arg("two_stems") = py::none(), py::arg("other_method") = "add", py::arg("residual_to") = py::none(),
-      py::arg("progress") = py::none(),
+      py::arg("priority") = "normal", py::arg("progress") = py::none(),
       R"(Separates a song into files, as demucs_ort_cli does; docs/files.md tells more of each option.
 
 path: any file that FFmpeg decodes, at any sample rate. If it has several audio streams, the first is taken.
@@ -102,7 +105,7 @@ clip_mode: "none", "rescale" or "clamp", as demucs has them.
 filename: a pattern of {track}, {stem} and {ext}; default "{stem}.{ext}", of stem files "{track}.{ext}".
 stem_names, stem_colors, fold, preserve_mix: of stem files; {"drums": "Kit"}, {"drums": "#009E73"},
     {"guitar": "other"}, and whether the song's own packets are copied where that is possible.
-overlap, shifts, seed, stems, two_stems, other_method, residual_to, progress: see Model.separate.
+overlap, shifts, seed, shift_offsets, stems, two_stems, other_method, residual_to, priority, progress: see Model.separate.
 
 Returns the files, which appear together when all are complete. What a person should know, such as samples that were
 clipped, comes as UserWarning. Raises ValueError for unusable arguments and for a file that holds no usable audio, Error

@@ -91,6 +91,11 @@ py::dict StemArrays::dict(std::optional<std::size_t> frames) const {
   return stems;
 }
 
+py::str readable(const std::string& sentence) {
+  const auto size = static_cast<py::ssize_t>(sentence.size());
+  return py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(sentence.data(), size, "backslashreplace"));
+}
+
 Priority priority_named(const std::string& name) {
   if (name == "background") return Priority::background;
   if (name == "normal") return Priority::normal;

@@ -31,6 +31,9 @@ class MixArgument : public py::object {
 
 const char* status_name(demucs_ort::Status status);
 
+/// A sentence with names of files that need not be UTF-8, which no error or warning must turn into UnicodeDecodeError.
+py::str readable(const std::string& sentence);
+
 std::string shape_text(const py::array& array);
 
 /// `mix` as a float32 array with so many axes, not copied.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/joining_thread.hpp"
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 #include "common/place_of.hpp"
 #include "console.hpp"
@@ -47,11 +48,11 @@ std::vector<Track> with_files_protected(std::vector<Track> tracks, const FileSet
   for_each_file([&](Track&, const fs::path&, const fs::path& place) { ++writers[place]; });
   for_each_file([&](Track& track, const fs::path& file, const fs::path& place) {
     if (inputs.count(place) > 0) {
-      track.problem.emplace(exit_usage, "the stem '" + file.string() +
+      track.problem.emplace(exit_usage, "the stem '" + demucs_ort::utf8(file) +
                                             "' would overwrite an input of that name; choose another output folder");
     } else if (writers[place] > 1) {
-      track.problem.emplace(exit_usage,
-                            "two inputs would both be written to '" + file.string() + "'; separate them in two runs");
+      track.problem.emplace(exit_usage, "two inputs would both be written to '" + demucs_ort::utf8(file) +
+                                            "'; separate them in two runs");
     }
   });
   return tracks;
@@ -99,7 +100,7 @@ class Batch {
     if (failures.empty()) return;
     console_.error(std::to_string(failures.size()) + " of " + std::to_string(results_.size()) + " tracks failed:");
     for (const auto* failure : failures) {
-      console_.error("  " + std::to_string(failure->exit_code) + "  " + failure->input.string() + "  " +
+      console_.error("  " + std::to_string(failure->exit_code) + "  " + demucs_ort::utf8(failure->input) + "  " +
                      failure->error);
     }
   }
@@ -173,7 +174,7 @@ class Batch {
     const Track& track = tracks_[index];
     TrackResult result;
     std::string error;
-    const std::size_t id = console_.begin(track.job.input.filename().string());
+    const std::size_t id = console_.begin(demucs_ort::utf8(track.job.input.filename()));
     const int code = exit_code_of(interrupt_, error, [&] {
       if (track.problem) throw *track.problem;
       result = separate_track(
@@ -188,9 +189,10 @@ class Batch {
     results_[index] = result;
     for (const auto& warning : result.warnings) console_.warn(warning);
     if (code != exit_ok) {
-      console_.error(results_.size() > 1 ? "'" + track.job.input.string() + "': " + error : error);
+      console_.error(results_.size() > 1 ? "'" + demucs_ort::utf8(track.job.input) + "': " + error : error);
     } else {
-      console_.say("'" + result.files.front().parent_path().string() + "': " + std::to_string(result.files.size()) +
+      console_.say("'" + demucs_ort::utf8(result.files.front().parent_path()) +
+                   "': " + std::to_string(result.files.size()) +
                    (result.files.size() == 1 ? " file of " : " files of ") + std::to_string(result.frames) + " frames");
     }
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <system_error>
 
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 #include "common/place_of.hpp"
 #include "write/final_names.hpp"
@@ -27,7 +28,7 @@ void write_text(const fs::path& place, const fs::path& name, const std::string& 
   std::ofstream file(place, std::ios::binary);
   file << text << '\n';
   file.close();
-  if (!file) throw ExitError(exit_output, "cannot write '" + name.string() + "': " + std::strerror(errno));
+  if (!file) throw ExitError(exit_output, "cannot write '" + demucs_ort::utf8(name) + "': " + std::strerror(errno));
 }
 
 }  // namespace
@@ -38,7 +39,8 @@ void check_json_place(const fs::path& named, const fs::path& output) {
   const fs::path folder = file.parent_path();
   std::error_code error;
   if (!fs::is_directory(folder, error) && folder != place_of(output)) {
-    throw ExitError(exit_output, "cannot write '" + file.string() + "': there is no folder '" + folder.string() + "'");
+    throw ExitError(exit_output, "cannot write '" + demucs_ort::utf8(file) + "': there is no folder '" +
+                                     demucs_ort::utf8(folder) + "'");
   }
   check_final_names(ScratchFolder(folder), {file});
 }

@@ -10,9 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
-#include "common/lower_case.hpp"
 #include "common/place_of.hpp"
+#include "common/text.hpp"
 #include "left_out.hpp"
 #include "playlist.hpp"
 #include "song_endings.hpp"
@@ -25,17 +26,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool is_there(const fs::path& file) {
-  std::error_code ignored;
-  return fs::exists(file, ignored);
-}
-
 bool is_folder(const fs::path& file) {
   std::error_code ignored;
   return fs::is_directory(file, ignored);
 }
 
-bool has_wildcard(const fs::path& name) { return name.string().find_first_of("*?") != std::string::npos; }
+bool has_wildcard(const fs::path& name) { return demucs_ort::utf8(name).find_first_of("*?") != std::string::npos; }
 
 bool is_pattern(const fs::path& name) { return has_wildcard(name) && !is_there(name); }
 
@@ -58,7 +54,7 @@ bool belongs_to_system(const fs::path& entry) {
                                              "__macosx",
                                              "lost+found",
                                              "system volume information"};
-  const std::string name = lower_case(entry.filename().string());
+  const std::string name = lower_case(demucs_ort::utf8(entry.filename()));
   if (!is_folder(entry)) return name.rfind("._", 0) == 0;  // what macOS notes of the file x lies in ._x
   return folders.count(name) > 0 || name.rfind(".trash-", 0) == 0;
 }
@@ -81,7 +77,8 @@ class Finder {
       for (const auto& path : found) {
         if (!leave_out_system(path)) add(path);
       }
-      if (found.empty() && tracks_.size() == before) problem(input, "no file matches '" + input.string() + "'");
+      if (found.empty() && tracks_.size() == before)
+        problem(input, "no file matches '" + demucs_ort::utf8(input) + "'");
     } else if (is_folder(input)) {
       add_folder(input);
     } else if (is_playlist(input)) {
@@ -99,7 +96,7 @@ class Finder {
     walk(folder, {});
     if (tracks_.size() + repeated_ == before) {
       const std::string hint = recursive_ ? "" : " itself; --recursive looks into its subfolders";
-      problem(folder, "cannot read '" + folder.string() + "': there is no audio file in this folder" + hint);
+      problem(folder, "cannot read '" + demucs_ort::utf8(folder) + "': there is no audio file in this folder" + hint);
     }
   }
 
@@ -112,7 +109,7 @@ class Finder {
       } else if (is_folder(entry)) {
         walk_subfolder(entry, inside / entry.filename());
       } else if (!has_song_ending(entry)) {
-        left_out_.add_no_audio(lower_case(entry.extension().string()));
+        left_out_.add_no_audio(lower_case(demucs_ort::utf8(entry.extension())));
       } else if (is_stem_file(entry)) {
         left_out_.add("stem files");
       } else {
@@ -150,7 +147,7 @@ class Finder {
     for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
       entries.push_back(entry->path());
     }
-    if (error) problem(folder, "cannot read the folder '" + folder.string() + "': " + error.message());
+    if (error) problem(folder, "cannot read the folder '" + demucs_ort::utf8(folder) + "': " + error.message());
     std::sort(entries.begin(), entries.end());
     return entries;
   }
@@ -168,7 +165,7 @@ class Finder {
         if (!base.empty() && !is_folder(base)) continue;
         for (const auto& entry : sorted_entries(base.empty() ? fs::path(".") : base)) {
           const fs::path name = entry.filename();
-          if (matches(component.string().c_str(), name.string().c_str())) next.push_back(base / name);
+          if (matches(demucs_ort::utf8(component).c_str(), demucs_ort::utf8(name).c_str())) next.push_back(base / name);
         }
       }
       found = std::move(next);
@@ -191,11 +188,11 @@ class Finder {
       ++repeated_;
       return;
     }
-    tracks_.push_back({{file, output_, name.generic_string()}, {}});
+    tracks_.push_back({{file, output_, demucs_ort::utf8(name)}, {}});
   }
 
   void problem(const fs::path& input, const std::string& sentence) {
-    tracks_.push_back({{input, output_, input.stem().string()}, ExitError(exit_input, sentence)});
+    tracks_.push_back({{input, output_, demucs_ort::utf8(input.stem())}, ExitError(exit_input, sentence)});
   }
 
   fs::path output_;
@@ -214,7 +211,8 @@ void tell_apart(std::vector<Track>& tracks) {
   }
   for (const auto& [name, twins] : by_name) {
     if (twins.size() == 1) continue;
-    for (auto* job : twins) job->name = (fs::path(name).parent_path() / job->input.filename()).generic_string();
+    const fs::path folder = demucs_ort::utf8_path(name).parent_path();
+    for (auto* job : twins) job->name = demucs_ort::utf8(folder / job->input.filename());
   }
 }
 

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <string>
 
+#include "base/utf8.hpp"
 #include "batch.hpp"
 #include "common/exit_error.hpp"
 #include "common/ffmpeg_log.hpp"
@@ -42,17 +43,17 @@ int pack(const Options& options, const Interrupt& interrupt, Console& console) {
   for (const auto& input : inputs) {
     if (place_of(input) == place) throw ExitError(exit_usage, "the stem file would overwrite an input");
   }
-  const std::size_t id = console.begin(options.output_file.filename().string());
+  const std::size_t id = console.begin(demucs_ort::utf8(options.output_file.filename()));
   const PackJob job{options.inputs, options.mix, options.output_file};
   const TrackResult result =
       pack_stems(job, options.files, [&](double fraction) { console.progress(id, fraction); }, interrupt.token());
   for (const auto& warning : result.warnings) console.warn(warning);
   std::string packed;
   for (std::size_t i = 0; i < stem_place_count; ++i) {
-    packed += std::string(", ") + stem_places[i] + " '" + result.packed[i].string() + "'";
+    packed += std::string(", ") + stem_places[i] + " '" + demucs_ort::utf8(result.packed[i]) + "'";
   }
-  console.say("'" + options.output_file.string() + "': the mix" + packed + ", of " + std::to_string(result.frames) +
-              " frames");
+  console.say("'" + demucs_ort::utf8(options.output_file) + "': the mix" + packed + ", of " +
+              std::to_string(result.frames) + " frames");
   return exit_ok;
 }
 
@@ -64,7 +65,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
   if (options.from_stems) return pack(options, interrupt, console);
   const bool only_info = !options.info.empty();
   RunReport report;
-  report.model_file = (only_info ? options.info : options.model).string();
+  report.model_file = demucs_ort::utf8(only_info ? options.info : options.model);
   if (!options.json.empty()) check_json_place(options.json, options.output_folder);
   const auto library = find_library(options.inputs, options.output_folder, options.recursive);
   report.left_out = library.left_out.counts();

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 #include "demo_model.hpp"
 #include "demucs_ort/separator.hpp"
@@ -153,7 +154,7 @@ void take_stems(Options& options, FileRequest& request, std::vector<std::filesys
   if (!options.model.empty() || !options.json.empty()) {
     throw ExitError(exit_usage, "--from-stems separates nothing: leave out --model and --json");
   }
-  const std::string name = paths.empty() ? std::string() : paths.back().string();
+  const std::string name = paths.empty() ? std::string() : demucs_ort::utf8(paths.back());
   const std::string ending = ".stem.mp4";
   if (paths.size() != 5 || name.size() <= ending.size() || name.substr(name.size() - ending.size()) != ending) {
     throw ExitError(exit_usage, "--from-stems takes four files, drums, bass, other and vocals, and then NAME.stem.mp4");

@@ -10,20 +10,16 @@
 #include <ios>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
-#include "common/lower_case.hpp"
+#include "common/place_of.hpp"
+#include "common/text.hpp"
 
 namespace fs = std::filesystem;
 
 namespace {
-
-bool is_there(const fs::path& file) {
-  std::error_code ignored;
-  return fs::exists(file, ignored);
-}
 
 std::string utf8_from_latin1(const std::string& text) {
   std::string result;
@@ -80,28 +76,30 @@ fs::path local_file(const fs::path& folder, const std::string& line) {
   for (std::size_t i = 0; i < 2; ++i) spellings.push_back(percent_decoded(spellings[i]));
   for (std::size_t i = 0; i < 4; ++i) spellings.push_back(utf8_from_latin1(spellings[i]));
   for (const auto& spelling : spellings) {
-    if (is_there(folder / spelling)) return folder / spelling;
+    const fs::path file = folder / demucs_ort::utf8_path(spelling);
+    if (is_there(file)) return file;
   }
-  return folder / line;
+  return folder / demucs_ort::utf8_path(line);
 }
 
 PlaylistEntry entry_of(const fs::path& playlist, const std::string& line) {
   std::optional<std::string> path = line;
   if (is_url(line)) path = path_of_url(line);
   if (path) return {local_file(playlist.parent_path(), *path), {}};
-  return {line, "cannot read '" + line + "' of '" + playlist.string() + "': it is no local file"};
+  return {demucs_ort::utf8_path(line),
+          "cannot read '" + line + "' of '" + demucs_ort::utf8(playlist) + "': it is no local file"};
 }
 
 }  // namespace
 
 bool is_playlist(const fs::path& file) {
-  const std::string ending = lower_case(file.extension().string());
+  const std::string ending = lower_case(demucs_ort::utf8(file.extension()));
   return (ending == ".m3u" || ending == ".m3u8") && is_there(file);
 }
 
 std::vector<PlaylistEntry> read_playlist(const fs::path& playlist) {
   const auto fail = [&](const std::string& why) {
-    throw ExitError(exit_input, "cannot read '" + playlist.string() + "': " + why);
+    throw ExitError(exit_input, "cannot read '" + demucs_ort::utf8(playlist) + "': " + why);
   };
   std::ifstream lines(playlist, std::ios::binary);
   if (!lines) fail(std::strerror(errno));

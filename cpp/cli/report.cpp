@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/utf8.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/version.h"
 #include "json_file.hpp"
@@ -29,13 +30,13 @@ ordered_json model_json(const demucs_ort::ModelInfo& info) {
 }
 
 ordered_json track_json(const TrackResult& track) {
-  ordered_json json{{"input", track.input.string()}, {"exit_code", track.exit_code}};
+  ordered_json json{{"input", demucs_ort::utf8(track.input)}, {"exit_code", track.exit_code}};
   if (track.exit_code != 0) {
     json["error"] = track.error;
     return json;
   }
   json["stems"] = ordered_json::array();
-  for (const auto& stem : track.files) json["stems"].push_back(stem.string());
+  for (const auto& stem : track.files) json["stems"].push_back(demucs_ort::utf8(stem));
   json["skipped"] = track.skipped;
   if (track.skipped) return json;
   json["frames"] = track.frames;

@@ -4,7 +4,8 @@
 #include <set>
 #include <string>
 
-#include "common/lower_case.hpp"
+#include "base/utf8.hpp"
+#include "common/text.hpp"
 
 bool has_song_ending(const std::filesystem::path& file) {
   static const std::set<std::string> endings{
@@ -14,5 +15,5 @@ bool has_song_ending(const std::filesystem::path& file) {
       ".mp1", ".mp2", ".mp3", ".mp4",  ".mpa",  ".mpc", ".mpeg", ".mpg",  ".mpga", ".mts",  ".mxf", ".nut", ".oga",
       ".ogg", ".ogm", ".ogv", ".oma",  ".opus", ".ra",  ".rf64", ".rm",   ".rmvb", ".shn",  ".snd", ".spx", ".tak",
       ".thd", ".tta", ".vob", ".voc",  ".w64",  ".wav", ".wave", ".webm", ".wma",  ".wmv",  ".wv",  ".xwma"};
-  return endings.count(lower_case(file.extension().string())) > 0;
+  return endings.count(lower_case(demucs_ort::utf8(file.extension()))) > 0;
 }

@@ -9,6 +9,8 @@
 #include <system_error>
 #include <vector>
 
+#include "base/utf8.hpp"
+#include "base/utf8_text.hpp"
 #include "common/encoding.hpp"
 #include "common/short_hash.hpp"
 #include "demucs_ort/model.hpp"
@@ -89,7 +91,8 @@ ordered_json sizes(const std::vector<fs::path>& files) {
 
 TrackRecord::TrackRecord(const TrackJob& job, const std::vector<fs::path>& files, const demucs_ort::Model& model,
                          const demucs_ort::SeparatorOptions& separation, const FileSettings& settings)
-    : place_(files.front().parent_path() / record_name(fs::path(job.name).filename().string())), files_(files) {
+    : place_(files.front().parent_path() / record_name(demucs_ort::utf8(demucs_ort::utf8_path(job.name).filename()))),
+      files_(files) {
   const auto& info = model.info();
   made_with_ = {
       {"version", version},
@@ -116,14 +119,11 @@ void TrackRecord::save() const {
 }
 
 bool is_track_record(const fs::path& file) {
-  const std::string name = file.filename().string();
+  const std::string name = demucs_ort::utf8(file.filename());
   return name.size() > record_ending.size() && name.ends_with(record_ending);
 }
 
-std::string recorded_name(const fs::path& file) {
-  const auto replace = ordered_json::error_handler_t::replace;
-  return ordered_json::parse(ordered_json(file.filename().string()).dump(-1, ' ', false, replace));
-}
+std::string recorded_name(const fs::path& file) { return demucs_ort::utf8_text(demucs_ort::utf8(file.filename())); }
 
 std::set<std::string> files_recorded_in(const fs::path& folder) {
   std::set<std::string> names;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "audio_device.hpp"
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 #include "common/ffmpeg_log.hpp"
 #include "deck_player.hpp"
@@ -152,7 +153,7 @@ void play(const Options& options, const Interrupt& interrupt) {
   Desk desk(player, deck.stems().size());
   const auto device = open_device(options.device, info.sample_rate, info.channels,
                                   [&player](float* out, std::size_t frames) { player.callback(out, frames); });
-  Screen screen(options.song.filename().string(), info.sample_rate);
+  Screen screen(demucs_ort::utf8(options.song.filename()), info.sample_rate);
   while (obey(screen.wait(), player, desk, info.sample_rate) && !interrupt.token().requested()) {
     const auto state = deck.state();
     if (state.error) throw demucs_ort::Error(*state.error, state.message);

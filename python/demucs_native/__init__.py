@@ -9,6 +9,7 @@ ONNX Runtime computes: the library of the package onnxruntime, onnxruntime-gpu o
 installed. DEMUCS_ORT_ONNXRUNTIME names another library.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,10 +70,24 @@ def demo_model_file() -> Path:
     return file
 
 
-def demo_model(*, provider: str = "cpu", threads: int = 0) -> Model:
+def demo_model(
+    *,
+    provider: str = "cpu",
+    threads: int = 0,
+    provider_options: Mapping[str, str] | None = None,
+    max_concurrent_runs: int = 1,
+    low_priority: bool = False,
+) -> Model:
     """The small model that comes with this package: trained on synthesised songs only, for trying and testing.
 
-    For real music export htdemucs with demucs-export. Raises FileNotFoundError if the package was built without it,
-    and what Model raises.
+    For real music export htdemucs with demucs-export. The options are those of Model. Raises FileNotFoundError if the
+    package was built without it, and what Model raises.
     """
-    return Model(demo_model_file(), provider=provider, threads=threads)
+    return Model(
+        demo_model_file(),
+        provider=provider,
+        threads=threads,
+        provider_options=provider_options,
+        max_concurrent_runs=max_concurrent_runs,
+        low_priority=low_priority,
+    )

@@ -23,12 +23,12 @@ class Model:
     Raises Error if the file or ONNX Runtime is unusable.
     """
     @typing.overload
-    def __init__(self, data: bytes, *, provider: str = 'cpu', threads: typing.SupportsInt | typing.SupportsIndex = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: typing.SupportsInt | typing.SupportsIndex = 1, low_priority: bool = False) -> None:
+    def __init__(self, data: bytes, *, provider: str = 'cpu', threads: int = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: int = 1, low_priority: bool = False) -> None:
         """
-        Loads a model from the bytes of an .onnx or .ort file.
+        Loads a model from the bytes of an .onnx or .ort file. Bytes are never taken for a path.
         """
     @typing.overload
-    def __init__(self, path: os.PathLike | str | bytes, *, provider: str = 'cpu', threads: typing.SupportsInt | typing.SupportsIndex = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: typing.SupportsInt | typing.SupportsIndex = 1, low_priority: bool = False) -> None:
+    def __init__(self, path: os.PathLike[str] | str, *, provider: str = 'cpu', threads: int = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: int = 1, low_priority: bool = False) -> None:
         """
         Loads an .onnx or .ort file, or the .json file of a bag of models.
         
@@ -46,7 +46,7 @@ class Model:
         """
         One raw inference: float32 (batch, channels, segment_frames) to (batch, stems, channels, segment_frames).
         """
-    def separate(self, mix: numpy.typing.NDArray[numpy.float32], sample_rate: typing.SupportsInt | typing.SupportsIndex = 44100, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, *, seed: typing.SupportsInt | typing.SupportsIndex = 0, shift_offsets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, priority: str = 'normal', progress: collections.abc.Callable[[float], None] | None = None) -> dict[str, numpy.typing.NDArray[numpy.float32]]:
+    def separate(self, mix: numpy.typing.NDArray[numpy.float32], sample_rate: int = 44100, overlap: float = 0.25, shifts: int = 0, *, seed: int = 0, shift_offsets: collections.abc.Sequence[int] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, priority: typing.Literal['background', 'normal', 'foreground'] = 'normal', progress: collections.abc.Callable[[float], None] | None = None) -> dict[str, numpy.typing.NDArray[numpy.float32]]:
         """
         Separates a whole track, with the arithmetic of demucs.api.Separator.separate_tensor.
         
@@ -113,7 +113,7 @@ class DeckPool:
     """
     The threads that separate for any number of decks. The decks share them, and so one thread budget.
     """
-    def __init__(self, model: Model, *, workers: typing.SupportsInt | typing.SupportsIndex = 1, provisional: Model | None = None, warm: bool = True, preempt: bool = True, low_priority: bool = False) -> None:
+    def __init__(self, model: Model, *, workers: int = 1, provisional: Model | None = None, warm: bool = True, preempt: bool = True, low_priority: bool = False) -> None:
         """
         workers: threads, at most the `max_concurrent_runs` that the models were loaded with.
         provisional: the same weights with a shorter segment (demucs-export --segment), for stems sooner.
@@ -195,7 +195,7 @@ class Deck:
         ...
     def __exit__(self, type: typing.Any, value: typing.Any, traceback: typing.Any) -> None:
         ...
-    def __init__(self, pool: DeckPool, track: numpy.typing.NDArray[numpy.float32] | collections.abc.Callable[[int, int], numpy.typing.NDArray[numpy.float32]], *, frames: typing.SupportsInt | typing.SupportsIndex | None = None, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, shift_offsets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, cache_mb: typing.SupportsInt | typing.SupportsIndex = 512, storage: str = 'exact', spill_folder: os.PathLike | str | bytes | None = None, crossfade_frames: typing.SupportsInt | typing.SupportsIndex = 882) -> None:
+    def __init__(self, pool: DeckPool, track: numpy.typing.NDArray[numpy.float32] | collections.abc.Callable[[int, int], numpy.typing.NDArray[numpy.float32]], *, frames: int | None = None, overlap: float = 0.25, shifts: int = 0, seed: int = 0, shift_offsets: collections.abc.Sequence[int] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, cache_mb: int = 512, storage: typing.Literal['exact', 'compact'] = 'exact', spill_folder: os.PathLike[str] | str | None = None, crossfade_frames: int = 882) -> None:
         """
         track: float32 array (channels, frames) at the model's sample rate, which must not change; or a function that
             is given (first, frames) in any order and returns those frames, with the track's length in `frames`.
@@ -211,20 +211,20 @@ class Deck:
         """
         Interrupts what runs for the deck; the track is not read afterwards.
         """
-    def read(self, frame: typing.SupportsInt | typing.SupportsIndex, frames: typing.SupportsInt | typing.SupportsIndex) -> tuple[dict[str, numpy.typing.NDArray[numpy.float32]], str]:
+    def read(self, frame: int, frames: int) -> tuple[dict[str, numpy.typing.NDArray[numpy.float32]], str]:
         """
         The stems from a frame on, as far as they are ready without a gap: a dict from stem name to a float32 array
         (channels, at most `frames`), and "none", "provisional" or "final". From one thread at a time.
         """
-    def set_cues(self, frames: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+    def set_cues(self, frames: collections.abc.Sequence[int]) -> None:
         """
         Where the playhead may jump to. Raises ValueError for a frame beyond the end.
         """
-    def set_loop(self, first: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> None:
+    def set_loop(self, first: int, end: int) -> None:
         """
         The playhead will go back to `first` at `end`; end <= first: no loop.
         """
-    def set_playhead(self, frame: typing.SupportsInt | typing.SupportsIndex) -> None:
+    def set_playhead(self, frame: int) -> None:
         """
         Where the track plays. A frame beyond the end counts as the last one.
         """
@@ -232,7 +232,7 @@ class Deck:
         """
         What the deck is doing.
         """
-    def wait(self, timeout: typing.SupportsFloat | typing.SupportsIndex | None = None) -> bool:
+    def wait(self, timeout: float | None = None) -> bool:
         """
         Waits until the deck is done; False after `timeout` seconds. Raises Error or ValueError if it fails.
         """
@@ -253,7 +253,7 @@ class Stream:
     Stems come `latency_frames` after the mix, always. What is not ready in time is replaced and counted in `underruns`.
     """
     @staticmethod
-    def recommend(model: Model, *, load: typing.SupportsFloat | typing.SupportsIndex = 0.75, lookahead: typing.SupportsFloat | typing.SupportsIndex = 0.25, crossfade: typing.SupportsFloat | typing.SupportsIndex = 0.05) -> dict[str, typing.Any]:
+    def recommend(model: Model, *, load: float = 0.75, lookahead: float = 0.25, crossfade: float = 0.05) -> dict[str, typing.Any]:
         """
         Measures the model on this machine and returns the arguments for Stream: the smallest hop at which computing takes
         no more than `load` of the time, and the compute_time of the slowest run. Blocks for about eight runs of the model.
@@ -264,7 +264,7 @@ class Stream:
         ...
     def __exit__(self, type: typing.Any, value: typing.Any, traceback: typing.Any) -> None:
         ...
-    def __init__(self, model: Model, *, hop: typing.SupportsFloat | typing.SupportsIndex = 0.5, lookahead: typing.SupportsFloat | typing.SupportsIndex = 0.25, crossfade: typing.SupportsFloat | typing.SupportsIndex = 0.05, compute_time: typing.SupportsFloat | typing.SupportsIndex = 0.5, underrun: str = 'silence', stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, priority: str = 'foreground') -> None:
+    def __init__(self, model: Model, *, hop: float = 0.5, lookahead: float = 0.25, crossfade: float = 0.05, compute_time: float = 0.5, underrun: typing.Literal['silence', 'mix'] = 'silence', stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, priority: typing.Literal['background', 'normal', 'foreground'] = 'foreground') -> None:
         """
         Starts the stream's thread and runs the model once. Times are in seconds; the latency is the sum of the first four.
         
@@ -316,13 +316,13 @@ class Stream:
         """
         Hops whose stems were replaced.
         """
-def _set_default_library(path: os.PathLike | str | bytes) -> None:
+def _set_default_library(path: os.PathLike[str] | str) -> None:
     ...
 def providers() -> list[str]:
     """
     The providers that the ONNX Runtime library offers, as `Model` takes them. Raises Error.
     """
-def separate_file(path: os.PathLike | str | bytes, out: os.PathLike | str | bytes, model: Model | None = None, *, format: str = 'wav', codec: str = '', bit_depth: str = '', bitrate: typing.SupportsInt | typing.SupportsIndex = 0, sample_rate: typing.SupportsInt | typing.SupportsIndex = 0, clip_mode: str = 'none', filename: str = '', stem_names: collections.abc.Mapping[str, str] = {}, stem_colors: collections.abc.Mapping[str, str] = {}, fold: collections.abc.Mapping[str, str] = {}, preserve_mix: bool = False, overlap: typing.SupportsFloat | typing.SupportsIndex = 0.25, shifts: typing.SupportsInt | typing.SupportsIndex = 0, seed: typing.SupportsInt | typing.SupportsIndex = 0, stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: str = 'add', residual_to: str | None = None, progress: collections.abc.Callable[[float], None] | None = None) -> list[pathlib.Path]:
+def separate_file(path: os.PathLike[str] | str, out: os.PathLike[str] | str, model: Model | None = None, *, format: typing.Literal['wav', 'flac', 'mp3', 'm4a', 'ogg', 'stem.mp4'] = 'wav', codec: typing.Literal['', 'aac', 'alac'] = '', bit_depth: typing.Literal['', '16', '24', '32f'] = '', bitrate: int = 0, sample_rate: int = 0, clip_mode: typing.Literal['none', 'rescale', 'clamp'] = 'none', filename: str = '', stem_names: collections.abc.Mapping[str, str] = {}, stem_colors: collections.abc.Mapping[str, str] = {}, fold: collections.abc.Mapping[str, str] = {}, preserve_mix: bool = False, overlap: float = 0.25, shifts: int = 0, seed: int = 0, shift_offsets: collections.abc.Sequence[int] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, priority: typing.Literal['background', 'normal', 'foreground'] = 'normal', progress: collections.abc.Callable[[float], None] | None = None) -> list[pathlib.Path]:
     """
     Separates a song into files, as demucs_ort_cli does; docs/files.md tells more of each option.
     
@@ -336,7 +336,7 @@ def separate_file(path: os.PathLike | str | bytes, out: os.PathLike | str | byte
     filename: a pattern of {track}, {stem} and {ext}; default "{stem}.{ext}", of stem files "{track}.{ext}".
     stem_names, stem_colors, fold, preserve_mix: of stem files; {"drums": "Kit"}, {"drums": "#009E73"},
         {"guitar": "other"}, and whether the song's own packets are copied where that is possible.
-    overlap, shifts, seed, stems, two_stems, other_method, residual_to, progress: see Model.separate.
+    overlap, shifts, seed, shift_offsets, stems, two_stems, other_method, residual_to, priority, progress: see Model.separate.
     
     Returns the files, which appear together when all are complete. What a person should know, such as samples that were
     clipped, comes as UserWarning. Raises ValueError for unusable arguments and for a file that holds no usable audio, Error

@@ -142,6 +142,24 @@ def test_errors_tell_their_kind(tmp_path: Path, gains_model: Path) -> None:
         demucs_native.Model(gains_model, provider="abacus")
 
 
+def test_text_that_is_not_utf_8_raises_no_other_error(gains_model: Path, tmp_path: Path) -> None:
+    """Of metadata, of what ONNX Runtime quotes from a file, and of a file's name."""
+    good = gains_model.read_bytes()
+    for old, new in ((b"drums,bass", b"drums,b\x80ss"), (b"4.1.0", b"4.1.\xff"), (b"Unsqueeze", b"Unsquee\xfee")):
+        assert old in good
+        with pytest.raises(demucs_native.Error) as caught:
+            demucs_native.Model(good.replace(old, new))
+        assert caught.value.status == "bad_model"
+        str(caught.value).encode()
+    with pytest.raises(demucs_native.Error, match=r"b\\xe9ss\.onnx"):
+        demucs_native.Model(os.fsdecode(os.fsencode(tmp_path / "b") + b"\xe9ss.onnx"))
+
+
+def test_bytes_are_content_and_never_a_path(gains_model: Path) -> None:
+    with pytest.raises(demucs_native.Error, match="in memory"):
+        demucs_native.Model(os.fsencode(gains_model))
+
+
 def test_progress_rises_to_one_on_the_calling_thread(model: demucs_native.Model) -> None:
     fractions: list[float] = []
     threads = set()

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -14,6 +15,7 @@ import zipfile
 from pathlib import Path
 
 import demucs_native
+import numpy as np
 import pytest
 from demucs_export import Report
 from support import ROOT
@@ -145,6 +147,25 @@ def test_stubs_are_those_of_the_module(tmp_path: Path) -> None:
     run(sys.executable, ROOT / "scripts/make_stubs.py", tmp_path)
     stub = Path("demucs_native/_core.pyi")
     assert filecmp.cmp(tmp_path / stub, ROOT / "python" / stub, shallow=False), "run `make stubs`"
+
+
+def test_stubs_list_the_words_that_each_option_takes(gains_model: Path, tmp_path: Path) -> None:
+    """The module refuses another word, and names those that it takes."""
+    model = demucs_native.Model(gains_model)
+    silence = np.zeros((2, 1000), np.float32)
+    calls = {
+        "storage": lambda **word: demucs_native.Deck(demucs_native.DeckPool(model), silence, **word),
+        "underrun": lambda **word: demucs_native.Stream(model, hop=0.01, lookahead=0, crossfade=0, **word),
+        "codec": lambda **word: demucs_native.separate_file("none.wav", tmp_path, model, format="m4a", **word),
+    }
+    options = runpy.run_path(str(ROOT / "scripts/make_stubs.py"))["WORDS"]
+    for option, words in options.items():
+        call = calls.get(option, lambda **word: demucs_native.separate_file("none.wav", tmp_path, model, **word))
+        with pytest.raises(ValueError, match="choose") as caught:
+            call(**{option: "?"})
+        listed = str(caught.value).partition("choose ")[2].removeprefix("one of ")
+        named = {word.strip("'") for word in re.split(r", | or ", listed)}
+        assert named == set(words) - {""}, option
 
 
 def test_versions_agree(cli_path: Path) -> None:

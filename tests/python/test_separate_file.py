@@ -1,5 +1,6 @@
 """demucs_native.separate_file: the same files as the program, and how failures reach Python."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import demucs_native
 import numpy as np
 import pytest
 import soundfile
+from demucs_export import Report
 from support import Cli, decode, music, write_wav
 from test_stem_files import manifest, streams
 
@@ -128,6 +130,30 @@ def test_unusable_files(four: Path, tmp_path: Path) -> None:
     assert caught.value.status == "output_failed"
     with pytest.raises(TypeError):
         demucs_native.separate_file(song, tmp_path / "out", "model.onnx")
+
+
+def test_warnings_and_errors_name_files_in_any_encoding(four: Path, tmp_path: Path) -> None:
+    model = demucs_native.Model(four)
+    song = write_wav(tmp_path / "bass.wav", 20 * music(1000)).rename(tmp_path / os.fsdecode(b"b\xe9ss.wav"))
+    with pytest.warns(UserWarning, match=r"b\\xe9ss"):
+        demucs_native.separate_file(song, tmp_path / os.fsdecode(b"b\xe9ss"), model, bit_depth="16")
+    song.write_text("no music " * 100)
+    with pytest.raises(ValueError, match=r"b\\xe9ss\.wav"):
+        demucs_native.separate_file(song, tmp_path / "out", model)
+
+
+def test_shifts_and_priority_are_those_of_separate(small_export: Report, tmp_path: Path) -> None:
+    model = demucs_native.Model(small_export.onnx)
+    mix = music(60_000)
+    song = write_wav(tmp_path / "song.wav", mix)
+    files = demucs_native.separate_file(
+        song, tmp_path / "out", model, shift_offsets=[7, 20_000], priority="background", bit_depth="32f"
+    )
+    stems = model.separate(decode(song), shift_offsets=[7, 20_000])
+    for file in files:
+        np.testing.assert_array_equal(decode(file), stems[file.stem])
+    with pytest.raises(ValueError, match="priority is 'first'"):
+        demucs_native.separate_file(song, tmp_path / "out", model, priority="first")
 
 
 def test_progress_that_raises_leaves_no_file(gains_model: Path, tmp_path: Path) -> None:

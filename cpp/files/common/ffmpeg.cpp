@@ -4,13 +4,15 @@
 #include <filesystem>
 #include <string>
 
+#include "base/utf8.hpp"
+
 std::string ffmpeg_reason(int error) {
   char text[AV_ERROR_MAX_STRING_SIZE] = {};
   av_strerror(error, text, sizeof text);
   return text;
 }
 
-std::string ffmpeg_url(const std::filesystem::path& file) { return "file:" + file.string(); }
+std::string ffmpeg_url(const std::filesystem::path& file) { return "file:" + demucs_ort::utf8(file); }
 
 int open_input(const std::filesystem::path& file, InputPtr& input) {
   AVDictionary* options = nullptr;

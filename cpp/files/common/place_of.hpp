@@ -10,3 +10,9 @@ inline std::filesystem::path place_of(const std::filesystem::path& path) {
   const auto place = std::filesystem::weakly_canonical(path, error);
   return error ? std::filesystem::absolute(path, error).lexically_normal() : place;
 }
+
+/// Whether something has that name; what cannot be looked at does not.
+inline bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}

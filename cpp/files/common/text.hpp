@@ -7,7 +7,7 @@
 constexpr bool is_ascii_upper(char letter) noexcept { return letter >= 'A' && letter <= 'Z'; }
 constexpr bool is_ascii_lower(char letter) noexcept { return letter >= 'a' && letter <= 'z'; }
 
-inline std::string ascii_lower(std::string_view text) {
+inline std::string lower_case(std::string_view text) {
   std::string result(text);
   for (char& letter : result) {
     if (is_ascii_upper(letter)) letter = static_cast<char>(letter - 'A' + 'a');

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "common/tags.hpp"
 
 extern "C" {
@@ -80,7 +81,7 @@ struct AudioReader::Decoder {
 };
 
 AudioReader::Decoder::Decoder(const std::filesystem::path& file, int sample_rate, std::size_t channels)
-    : name(file.string()), rate(sample_rate), channel_count(static_cast<int>(channels)), pending(channels) {
+    : name(demucs_ort::utf8(file)), rate(sample_rate), channel_count(static_cast<int>(channels)), pending(channels) {
   std::error_code error;
   const auto status = std::filesystem::status(file, error);
   if (status.type() == std::filesystem::file_type::not_found) fail("there is no such file");
@@ -294,7 +295,7 @@ int AudioReader::declared_rate() const noexcept { return decoder_->codec->sample
 
 std::vector<std::string> AudioReader::warnings() const {
   std::vector<std::string> sentences;
-  const std::string name = "'" + file_.string() + "': ";
+  const std::string name = "'" + demucs_ort::utf8(file_) + "': ";
   if (found_.audio_streams > 1) {
     sentences.push_back(name + "of its " + std::to_string(found_.audio_streams) + " audio streams the first was taken");
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 #include "common/ffmpeg.hpp"
@@ -23,7 +24,7 @@ constexpr int encoder_delay = 1024;    // of FFmpeg's AAC encoder
 }  // namespace
 
 struct PacketCopy::Impl {
-  explicit Impl(const std::filesystem::path& song) : name(song.string()) {
+  explicit Impl(const std::filesystem::path& song) : name(demucs_ort::utf8(song)) {
     if (open_input(song, input) < 0 || avformat_find_stream_info(input.get(), nullptr) < 0) {
       throw ExitError(exit_input, "cannot read '" + name + "' again");
     }

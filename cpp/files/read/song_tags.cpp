@@ -33,7 +33,7 @@ constexpr std::array generic_names = {
     "track",     "disc",     "compilation",  "media_type", "season_number", "episode_sort", "time_reference"};
 
 std::string canonical_name(const std::string& name) {
-  const std::string key = ascii_lower(name);
+  const std::string key = lower_case(name);
   for (const auto& tag : spelled_tags) {
     if (std::find(tag.spellings.begin(), tag.spellings.end(), key) != tag.spellings.end()) return tag.name;
   }
@@ -51,7 +51,7 @@ bool belongs_to_the_file(const std::string& name) {
                                        "tsse",          "duration",         "stem",
                                        "umid",          "coding_history",   "metadata_block_picture"};
   static constexpr std::array prefixes = {"replaygain_", "r128_", "id3v2_priv."};
-  const std::string key = ascii_lower(name);
+  const std::string key = lower_case(name);
   return std::find(names.begin(), names.end(), key) != names.end() ||
          std::any_of(prefixes.begin(), prefixes.end(), [&](const char* prefix) { return key.rfind(prefix, 0) == 0; });
 }

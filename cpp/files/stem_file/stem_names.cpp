@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 #include "common/text.hpp"
 #include "stem_file/stem_settings.hpp"
@@ -43,7 +44,7 @@ Words words_of(const std::string& name) {
     }
     before = letter;
   }
-  for (auto& word : words) word = ascii_lower(word);
+  for (auto& word : words) word = lower_case(word);
   return words;
 }
 
@@ -80,7 +81,7 @@ std::vector<Words> names_at(const std::vector<fs::path>& files, int level) {
   for (const auto& file : files) {
     fs::path folder = file;
     for (int i = 0; i < level; ++i) folder = folder.parent_path();
-    names.push_back(words_of((level == 0 ? folder.stem() : folder.filename()).string()));
+    names.push_back(words_of(demucs_ort::utf8(level == 0 ? folder.stem() : folder.filename())));
   }
   strip_common_words(names);
   return names;
@@ -105,12 +106,12 @@ std::array<fs::path, stem_place_count> stems_in_places(const std::vector<fs::pat
     if (std::all_of(names.begin(), names.end(), says_nothing)) continue;
     for (std::size_t i = 0; i < files.size(); ++i) {
       const auto places = places_named(names[i]);
-      const std::string name = "'" + files[i].string() + "'";
+      const std::string name = "'" + demucs_ort::utf8(files[i]) + "'";
       if (places.size() != 1 || *places.begin() == stem_place_count)
         refuse("the name of " + name + " is not that of one stem");
       auto& place = placed[*places.begin()];
       if (!place.empty())
-        refuse("'" + place.string() + "' and " + name + " are both named as " + stem_places[*places.begin()]);
+        refuse("'" + demucs_ort::utf8(place) + "' and " + name + " are both named as " + stem_places[*places.begin()]);
       place = files[i];
     }
     return placed;

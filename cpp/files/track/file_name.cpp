@@ -5,8 +5,9 @@
 #include <filesystem>
 #include <string>
 
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
-#include "common/lower_case.hpp"
+#include "common/text.hpp"
 
 namespace fs = std::filesystem;
 
@@ -21,14 +22,14 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
 }  // namespace
 
 bool is_stem_file(const fs::path& file) {
-  const std::string ending = lower_case(file.stem().extension().string() + file.extension().string());
+  const std::string ending = lower_case(demucs_ort::utf8(file.stem().extension()) + demucs_ort::utf8(file.extension()));
   return ending == ".stem.mp4" || ending == ".stem.m4a";
 }
 
 std::string track_name(const fs::path& file) {
   const fs::path name = is_stem_file(file) ? file.stem().stem() : file.stem();
   // "...wav" would lead to the folder above.
-  return (name == "." || name == ".." ? file.filename() : name).string();
+  return demucs_ort::utf8(name == "." || name == ".." ? file.filename() : name);
 }
 
 void check_file_name_pattern(const std::string& pattern, const std::string& ending, bool several_tracks,
@@ -43,12 +44,14 @@ void check_file_name_pattern(const std::string& pattern, const std::string& endi
   if (file_per_stem && !has_stem) refuse("gives all stems the same file; put {stem} into it");
   if (!file_per_stem && has_stem) refuse("has {stem}, but a stem file holds all of them");
   const fs::path plain = file_name(pattern, "track", "stem", ending);
-  if (plain.string().find_first_of("{}") != std::string::npos) refuse("may hold {track}, {stem} and {ext} in braces");
+  if (demucs_ort::utf8(plain).find_first_of("{}") != std::string::npos) {
+    refuse("may hold {track}, {stem} and {ext} in braces");
+  }
   if (!plain.has_filename() || plain.has_root_path() ||
       std::any_of(plain.begin(), plain.end(), [](const fs::path& part) { return part == ".."; })) {
     refuse("is no path inside of the output folder");
   }
-  if (!lower_case(plain.string()).ends_with("." + ending)) {
+  if (!lower_case(demucs_ort::utf8(plain)).ends_with("." + ending)) {
     refuse("gives " + ending + " files another ending; let it end in .{ext}, or choose another format");
   }
 }
@@ -60,5 +63,5 @@ fs::path file_name(const std::string& pattern, const std::string& track, const s
   replace_all(name, "{ext}", ending);
   replace_all(name, "{stem}", stem);
   replace_all(name, "{track}", track);
-  return name;
+  return demucs_ort::utf8_path(name);
 }

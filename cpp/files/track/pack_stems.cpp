@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 #include "demucs_ort/cancel.hpp"
@@ -75,13 +76,15 @@ class Packing {
     const auto& wanted = feeds_.front()->reader().found();
     const auto& found = feeds_[index]->reader().found();
     const fs::path& file = files[index];
-    if (found.frames == 0) throw ExitError(exit_input, "cannot pack '" + file.string() + "': it holds no audio");
+    if (found.frames == 0)
+      throw ExitError(exit_input, "cannot pack '" + demucs_ort::utf8(file) + "': it holds no audio");
     if (found.frames == wanted.frames && found.rate == wanted.rate) return;
     const auto size = [](const AudioReader::Found& what) {
       return std::to_string(what.frames) + " frames at " + std::to_string(what.rate) + " Hz";
     };
-    throw ExitError(exit_input, "'" + file.string() + "' has " + size(found) + ", '" + files.front().string() + "' " +
-                                    size(wanted) + "; what is packed must be equally long");
+    throw ExitError(exit_input, "'" + demucs_ort::utf8(file) + "' has " + size(found) + ", '" +
+                                    demucs_ort::utf8(files.front()) + "' " + size(wanted) +
+                                    "; what is packed must be equally long");
   }
 
   /// What the first pass over all files has found.
@@ -114,7 +117,7 @@ class Packing {
     std::string why_not;
     const auto& found = feeds_[stem_place_count]->reader().found();
     auto copy = PacketCopy::open(job_.mix, found, settings_.encoding, rate_, frames, why_not);
-    if (copy == nullptr) not_copied_ = "'" + job_.mix.string() + "': the mix is encoded again: " + why_not;
+    if (copy == nullptr) not_copied_ = "'" + demucs_ort::utf8(job_.mix) + "': the mix is encoded again: " + why_not;
     return copy;
   }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 #include "demucs_ort/cancel.hpp"
@@ -35,7 +36,7 @@ void protect(const fs::path& input, const std::vector<fs::path>& files) {
   std::error_code ignored;
   for (const auto& file : files) {
     if (fs::equivalent(file, input, ignored)) {
-      throw ExitError(exit_usage, "the stem '" + file.string() +
+      throw ExitError(exit_usage, "the stem '" + demucs_ort::utf8(file) +
                                       "' would overwrite an input of that name; choose another output folder");
     }
   }
@@ -91,7 +92,8 @@ class TrackFiles {
   std::unique_ptr<PacketCopy> copied_mix(const AudioReader::Found& found, const TrackFrames& track) {
     std::string why_not;
     auto copy = PacketCopy::open(job_.input, found, settings_.encoding, track.file_rate, track.length, why_not);
-    if (copy == nullptr) warnings_.push_back("'" + job_.input.string() + "': the mix is encoded again: " + why_not);
+    if (copy == nullptr)
+      warnings_.push_back("'" + demucs_ort::utf8(job_.input) + "': the mix is encoded again: " + why_not);
     return copy;
   }
 

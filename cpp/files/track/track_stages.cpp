@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "common/encoding.hpp"
 #include "stem_file/copied_mix_stage.hpp"
 #include "stem_file/fold_stage.hpp"
@@ -28,7 +29,7 @@ namespace {
 /// What the streams that are encoded are called in warnings.
 std::vector<std::string> stream_names(const std::vector<fs::path>& final_names, bool stem_file, bool copied_mix) {
   std::vector<std::string> names;
-  for (const auto& file : final_names) names.push_back("'" + file.string() + "'");
+  for (const auto& file : final_names) names.push_back("'" + demucs_ort::utf8(file) + "'");
   if (!stem_file) return names;
   const std::string file = std::exchange(names, {}).front();
   if (!copied_mix) names.push_back(file + ", mix");
@@ -48,7 +49,7 @@ TrackStages::TrackStages(const FileSettings& settings, const std::vector<fs::pat
   auto names = stream_names(final_names, stem_file, copied > 0);
   std::vector<AudioEncoder> encoders;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    encoders.emplace_back(encoding, track.file_rate, track.channels, files[stem_file ? 0 : i].string());
+    encoders.emplace_back(encoding, track.file_rate, track.channels, demucs_ort::utf8(files[stem_file ? 0 : i]));
   }
   if (stem_file) {
     files_ = std::make_unique<StemFile>(files.front(), settings.stem_file, track.file_rate, track.copied_mix.get(),

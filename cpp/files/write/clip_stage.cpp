@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 
@@ -36,7 +37,8 @@ ClipStage::ClipStage(const Encoding& encoding, std::vector<std::string> names, s
 }
 
 void ClipStage::check() const {
-  if (!kept_) throw ExitError(exit_output, "cannot keep samples in '" + file_.string() + "' until their peak is known");
+  if (!kept_)
+    throw ExitError(exit_output, "cannot keep samples in '" + demucs_ort::utf8(file_) + "' until their peak is known");
 }
 
 void ClipStage::write(std::size_t frames, const float* const* const* streams) {

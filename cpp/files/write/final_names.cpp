@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 #include "write/scratch_folder.hpp"
 
@@ -16,14 +17,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void check(const std::error_code& error, const fs::path& file) {
-  if (error) throw ExitError(exit_output, "cannot write '" + file.string() + "': " + error.message());
+void check_written(const std::error_code& error, const fs::path& file) {
+  if (error) throw ExitError(exit_output, "cannot write '" + demucs_ort::utf8(file) + "': " + error.message());
 }
 
 void refuse_folder(const fs::path& file) {
   std::error_code ignored;
   if (fs::is_directory(file, ignored)) {
-    throw ExitError(exit_output, "cannot write '" + file.string() + "': there is a folder of that name");
+    throw ExitError(exit_output, "cannot write '" + demucs_ort::utf8(file) + "': there is a folder of that name");
   }
 }
 
@@ -56,7 +57,7 @@ void make_folder(const fs::path& folder, const fs::path& file, Steps& steps) {
   if (folder.empty() || fs::is_directory(folder, error)) return;
   make_folder(folder.parent_path(), file, steps);
   const bool made = fs::create_directory(folder, error);
-  check(error, file);
+  check_written(error, file);
   if (made) remove_step(folder, steps);
 }
 
@@ -66,7 +67,7 @@ void set_aside(const fs::path& file, const fs::path& aside, Steps& steps) {
   std::error_code error;
   fs::create_hard_link(file, aside, error);
   if (error) fs::rename(file, aside, error);
-  check(error, file);
+  check_written(error, file);
   steps.taken([file, aside] {
     std::error_code ignored;
     fs::rename(aside, file, ignored);
@@ -90,7 +91,7 @@ void check_final_names(const ScratchFolder& scratch, const std::vector<fs::path>
   for (const auto& file : finals) {
     refuse_folder(file);
     fs::create_directories(names / file.lexically_relative(folder), error);
-    check(error, file);
+    check_written(error, file);
     const fs::path above = folder_that_is_there(file);
     if (file.has_parent_path() && writable.insert(above).second) const ScratchFolder probe(above);
   }
@@ -106,7 +107,7 @@ void take_final_names(const ScratchFolder& scratch, const std::vector<fs::path>&
     const bool replaces = fs::exists(fs::symlink_status(file, error));
     if (replaces) set_aside(file, scratch.path() / ("old " + std::to_string(i)), steps);
     fs::rename(scratch.file(i), file, error);
-    check(error, file);
+    check_written(error, file);
     if (!replaces) remove_step(file, steps);
   }
   steps.keep();

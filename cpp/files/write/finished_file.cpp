@@ -8,6 +8,7 @@
 #include <ios>
 #include <string>
 
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 
 FinishedFile::FinishedFile(const std::filesystem::path& path)
@@ -16,7 +17,7 @@ FinishedFile::FinishedFile(const std::filesystem::path& path)
 std::uint64_t FinishedFile::size() {
   file_.seekg(0, std::ios::end);
   const std::streamoff size = file_.tellg();
-  if (!file_) throw ExitError(exit_output, "cannot read back '" + path_.string() + "'");
+  if (!file_) throw ExitError(exit_output, "cannot read back '" + demucs_ort::utf8(path_) + "'");
   return static_cast<std::uint64_t>(size);
 }
 
@@ -24,19 +25,19 @@ std::string FinishedFile::read(std::uint64_t at, std::size_t size) {
   std::string bytes(size, '\0');
   file_.seekg(static_cast<std::streamoff>(at));
   file_.read(bytes.data(), static_cast<std::streamsize>(size));
-  if (!file_) throw ExitError(exit_output, "cannot read back '" + path_.string() + "'");
+  if (!file_) throw ExitError(exit_output, "cannot read back '" + demucs_ort::utf8(path_) + "'");
   return bytes;
 }
 
 void FinishedFile::write(std::uint64_t at, const std::string& bytes) {
   file_.seekp(static_cast<std::streamoff>(at));
   file_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  if (!file_) throw ExitError(exit_output, "cannot write '" + path_.string() + "'");
+  if (!file_) throw ExitError(exit_output, "cannot write '" + demucs_ort::utf8(path_) + "'");
 }
 
 void FinishedFile::close() {
   file_.close();
-  if (!file_) throw ExitError(exit_output, "cannot write '" + path_.string() + "'");
+  if (!file_) throw ExitError(exit_output, "cannot write '" + demucs_ort::utf8(path_) + "'");
 }
 
 std::uint64_t big_endian(const std::string& bytes, std::size_t at, std::size_t size) {

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 
 #ifdef _WIN32
@@ -35,7 +36,7 @@ void remove_unmarked(const fs::path& folder) {
 }
 
 [[noreturn]] void fail(const fs::path& file, int error) {
-  throw ExitError(exit_output, "cannot write '" + file.string() + "': " + std::strerror(error));
+  throw ExitError(exit_output, "cannot write '" + demucs_ort::utf8(file) + "': " + std::strerror(error));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/utf8.hpp"
 #include "common/encoding.hpp"
 #include "common/ffmpeg.hpp"
 #include "common/tags.hpp"
@@ -64,5 +65,6 @@ void OutputFile::finish(const std::string& stem) {
 }
 
 void OutputFile::check(int status) const {
-  if (status < 0) throw ExitError(exit_output, "cannot write '" + file_.string() + "': " + ffmpeg_reason(status));
+  if (status < 0)
+    throw ExitError(exit_output, "cannot write '" + demucs_ort::utf8(file_) + "': " + ffmpeg_reason(status));
 }

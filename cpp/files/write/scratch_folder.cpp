@@ -11,6 +11,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 #include "common/short_hash.hpp"
 #include "write/folder_lock.hpp"
@@ -51,9 +52,10 @@ std::vector<std::string> machine_names() {
   return names;
 }
 
-void check(const std::error_code& error, const fs::path& folder) {
+void check_folder(const std::error_code& error, const fs::path& folder) {
   if (error) {
-    throw ExitError(exit_output, "cannot write to the output folder '" + folder.string() + "': " + error.message());
+    throw ExitError(exit_output,
+                    "cannot write to the output folder '" + demucs_ort::utf8(folder) + "': " + error.message());
   }
 }
 
@@ -61,7 +63,7 @@ void remove_abandoned(const fs::path& parent, const std::vector<std::string>& ma
   std::error_code error;
   std::vector<fs::path> found;
   for (fs::directory_iterator entry(parent, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
+    const std::string name = demucs_ort::utf8(entry->path().filename());
     const auto is_in_name = [&](const std::string& known) { return name.find(known) != std::string::npos; };
     if (ScratchFolder::is_one(entry->path()) && std::any_of(machine.begin(), machine.end(), is_in_name)) {
       found.push_back(entry->path());
@@ -75,7 +77,7 @@ void remove_abandoned(const fs::path& parent, const std::vector<std::string>& ma
 ScratchFolder::ScratchFolder(const fs::path& parent) {
   std::error_code error;
   fs::create_directories(parent, error);
-  check(error, parent);
+  check_folder(error, parent);
   const auto machine = machine_names();
   remove_abandoned(parent, machine);
   std::string begin = prefix;
@@ -84,7 +86,7 @@ ScratchFolder::ScratchFolder(const fs::path& parent) {
   while (!lock_) {
     path_ = parent / (begin + std::to_string(random()));
     const bool made = fs::create_directory(path_, error);
-    check(error, parent);
+    check_folder(error, parent);
     if (!made) continue;
     try {
       lock_ = FolderLock::take(path_);
@@ -101,6 +103,6 @@ ScratchFolder::~ScratchFolder() {
   fs::remove_all(path_, ignored);
 }
 
-bool ScratchFolder::is_one(const fs::path& path) { return path.filename().string().rfind(prefix, 0) == 0; }
+bool ScratchFolder::is_one(const fs::path& path) { return demucs_ort::utf8(path.filename()).rfind(prefix, 0) == 0; }
 
 fs::path ScratchFolder::file(std::size_t number) const { return path_ / std::to_string(number); }

@@ -8,6 +8,7 @@
 #include <random>
 #include <span>
 
+#include "base/utf8.hpp"
 #include "demucs_ort/error.hpp"
 
 #ifndef _WIN32
@@ -67,7 +68,7 @@ bool seek(std::FILE* file, std::size_t index, std::initializer_list<std::span<By
 SpillFile::SpillFile(const std::filesystem::path& folder) : folder_(folder), file_(open_temporary(folder)) {
   if (file_ == nullptr) {
     throw Error(Status::invalid_argument,
-                "no file can be written in the spill folder '" + folder.string() + "'; choose another one");
+                "no file can be written in the spill folder '" + utf8(folder) + "'; choose another one");
   }
 }
 
@@ -76,14 +77,14 @@ void SpillFile::put(std::size_t index, std::initializer_list<std::span<const std
   for (const auto& part : parts) well = well && std::fwrite(part.data(), 1, part.size(), file_.get()) == part.size();
   if (std::fflush(file_.get()) != 0 || !well) {
     throw Error(Status::runtime_failed,
-                "the spill file in '" + folder_.string() + "' cannot be written; is the disk full?");
+                "the spill file in '" + utf8(folder_) + "' cannot be written; is the disk full?");
   }
 }
 
 void SpillFile::get(std::size_t index, std::initializer_list<std::span<std::byte>> parts) {
   bool well = seek(file_.get(), index, parts);
   for (const auto& part : parts) well = well && std::fread(part.data(), 1, part.size(), file_.get()) == part.size();
-  if (!well) throw Error(Status::runtime_failed, "the spill file in '" + folder_.string() + "' cannot be read back");
+  if (!well) throw Error(Status::runtime_failed, "the spill file in '" + utf8(folder_) + "' cannot be read back");
 }
 
 }  // namespace demucs_ort

@@ -12,7 +12,7 @@
 #include <system_error>
 #include <vector>
 
-#include "base/utf8_path.hpp"
+#include "base/utf8.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "model/model_contract.hpp"
@@ -109,7 +109,7 @@ Bag read(const fs::path& manifest) {
     if (!member.is_object()) broken_manifest("its list of members holds something else");
     bag.members.push_back({member_file(member, manifest.parent_path()), text(member, "weights_sha256"),
                            read_shares(member, bag.info.sources.size())});
-    bag.info.members.push_back(bag.members.back().file.filename().string());
+    bag.info.members.push_back(utf8(bag.members.back().file.filename()));
   }
   normalise(bag);
   return bag;
@@ -121,7 +121,7 @@ Bag read_bag(const fs::path& manifest) {
   try {
     return read(manifest);
   } catch (const Error& failure) {
-    throw Error(failure.status(), "cannot use the bag '" + manifest.string() + "': " + failure.what());
+    throw Error(failure.status(), "cannot use the bag '" + utf8(manifest) + "': " + failure.what());
   }
 }
 
@@ -130,7 +130,7 @@ void check_member(const Bag& bag, const Bag::Member& member, const ModelInfo& in
                     info.sample_rate == bag.info.sample_rate && info.channels == bag.info.channels &&
                     info.segment_frames == bag.info.segment_frames;
   if (!fits) {
-    throw Error(Status::bad_model, "'" + member.file.string() + "' is not the model that the bag '" + bag.info.name +
+    throw Error(Status::bad_model, "'" + utf8(member.file) + "' is not the model that the bag '" + bag.info.name +
                                        "' was exported with; keep the files of a bag together");
   }
 }

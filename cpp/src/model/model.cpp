@@ -14,6 +14,7 @@
 #include "base/cancel_state.hpp"
 #include "base/process.hpp"
 #include "base/usable_cores.hpp"
+#include "base/utf8.hpp"
 #include "demucs_ort/error.hpp"
 #include "model/bag.hpp"
 #include "model/model_session.hpp"
@@ -147,7 +148,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& file, cons
   check(options);
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) {
-    throw Error(Status::bad_model, "there is no model file '" + file.string() +
+    throw Error(Status::bad_model, "there is no model file '" + utf8(file) +
                                        "'; give the path of an .onnx or .ort file made by demucs-export");
   }
   auto impl = file.extension() == ".json"

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/utf8_text.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 
@@ -32,12 +33,13 @@ constexpr std::size_t max_segment_samples = std::size_t{1} << 25;  // of all ste
   throw Error(Status::bad_model, what + "; export the model again with demucs-export");
 }
 
-/// Text that can be shown on a terminal.
+/// Text that can be shown on a terminal, and that every language can read.
 std::string optional_text(const FindMetadata& find, const std::string& key) {
   const std::string value = find("demucs_ort." + key).value_or("");
   if (std::any_of(value.begin(), value.end(), [](unsigned char letter) { return letter < 0x20 || letter == 0x7F; })) {
     broken("the model's metadata 'demucs_ort." + key + "' holds control characters");
   }
+  if (utf8_text(value) != value) broken("the model's metadata 'demucs_ort." + key + "' is not UTF-8");
   return value;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8_text.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "model/provider_settings.hpp"
@@ -143,7 +144,7 @@ void add_provider(Ort::SessionOptions& session, const std::string& provider, con
     append(session, provider, options);
   } catch (const Ort::Exception& failure) {
     throw Error(Status::runtime_missing,
-                "the provider " + provider + " cannot be used on this machine (" + failure.what() + ")");
+                "the provider " + provider + " cannot be used on this machine (" + utf8_text(failure.what()) + ")");
   }
   // With every shape known providers are faster and take less memory; they get one segment at a time.
   Ort::ThrowOnError(Ort::GetApi().AddFreeDimensionOverrideByName(session, "batch", 1));

@@ -1,36 +1,37 @@
 #include "model/model_session.hpp"
 
-#include <cstdint>
-#include <filesystem>
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "demucs_ort/model.hpp"
-
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <initializer_list>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/background_thread.hpp"
 #include "base/cancel_state.hpp"
+#include "base/decimal.hpp"
 #include "base/joining_thread.hpp"
 #include "base/usable_cores.hpp"
+#include "base/utf8.hpp"
+#include "base/utf8_text.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
 #include "model/known_answer.hpp"
 #include "model/model_contract.hpp"
 #include "model/model_providers.hpp"
 #include "model/onnxruntime_library.hpp"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace demucs_ort {
 namespace {
@@ -133,7 +134,7 @@ void use_environments_arena(Ort::SessionOptions& session) {
 }
 
 TensorSpec describe(const std::string& name, const Ort::TypeInfo& type) {
-  TensorSpec spec{name, false, {}};
+  TensorSpec spec{utf8_text(name), false, {}};
   if (type.GetONNXType() != ONNX_TYPE_TENSOR) return spec;
   const auto tensor = type.GetTensorTypeAndShapeInfo();
   spec.is_float32 = tensor.GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
@@ -177,6 +178,9 @@ ModelInfo inspect(const Ort::Session& session) {
   return read_contract(inputs, outputs, metadata_of(session));
 }
 
+/// ONNX Runtime quotes names of the file, which may be in any encoding.
+std::string reason(const Ort::Exception& failure) { return utf8_text(failure.what()); }
+
 bool says_any(const Ort::Exception& failure, std::initializer_list<std::string_view> words) {
   const std::string_view what = failure.what();
   return std::any_of(words.begin(), words.end(), [&](auto word) { return what.find(word) != std::string_view::npos; });
@@ -191,15 +195,15 @@ void throw_if_out_of_memory(const Ort::Exception& failure) {
 Error load_error(const Ort::Exception& failure, const std::string& provider, const std::string& what) {
   if (says_any(failure, {"pthread_create failed", JoiningThread::refused})) {
     return {Status::runtime_failed, std::string("the system starts no more threads for ") + what + " (" +
-                                        failure.what() + "); end other programs, or ask for fewer threads"};
+                                        reason(failure) + "); end other programs, or ask for fewer threads"};
   }
   const auto code = failure.GetOrtErrorCode();
   const bool unreadable = code == ORT_INVALID_PROTOBUF || code == ORT_NO_SUCHFILE || code == ORT_NO_MODEL;
   if (provider != "cpu" && !unreadable) {
     return {Status::runtime_failed, "the provider " + provider + " cannot compute " + what + " here (" +
-                                        failure.what() + "); the provider cpu can"};
+                                        reason(failure) + "); the provider cpu can"};
   }
-  return {Status::bad_model, "cannot load " + what + " as an ONNX or ORT model (" + failure.what() +
+  return {Status::bad_model, "cannot load " + what + " as an ONNX or ORT model (" + reason(failure) +
                                  "); export it again with demucs-export"};
 }
 
@@ -217,7 +221,7 @@ ModelSession::ModelSession(const ModelOptions& options, const std::string& what,
         throw_if_out_of_memory(failure);
         throw load_error(failure, candidate, what);
       }
-      rejected_providers_.push_back(candidate + ": " + failure.what());
+      rejected_providers_.push_back(candidate + ": " + reason(failure));
     } catch (const Error& failure) {
       if (candidate == candidates.back()) throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
       rejected_providers_.push_back(candidate + ": " + failure.what());
@@ -256,10 +260,9 @@ void ModelSession::test_provider() const {
   run(mix.data(), 1, stems.data(), {});
   const double found = known_answer_snr(info_, expected, stems);
   if (!(found >= min_known_answer_snr)) {
-    std::array<char, 96> figures{};
-    std::snprintf(figures.data(), figures.size(), "its SNR on a known signal is %.1f dB instead of at least %.0f dB",
-                  found, min_known_answer_snr);
-    throw Error(Status::runtime_failed, "the provider " + provider_ + " computes garbage: " + figures.data());
+    throw Error(Status::runtime_failed, "the provider " + provider_ +
+                                            " computes garbage: its SNR on a known signal is " + decimal(found, 1) +
+                                            " dB instead of at least " + decimal(min_known_answer_snr, 0) + " dB");
   }
 }
 
@@ -288,12 +291,12 @@ void ModelSession::run_at_once(const float* mix, std::size_t batch, float* stems
   } catch (const Ort::Exception& failure) {
     throw_if_cancelled(cancel);
     throw_if_out_of_memory(failure);
-    throw Error(Status::runtime_failed, std::string("ONNX Runtime failed to run the model: ") + failure.what());
+    throw Error(Status::runtime_failed, std::string("ONNX Runtime failed to run the model: ") + reason(failure));
   }
 }
 
 ModelSession::ModelSession(const std::filesystem::path& file, const ModelOptions& options, bool among_others)
-    : ModelSession(options, "'" + file.string() + "'", among_others,
+    : ModelSession(options, "'" + utf8(file) + "'", among_others,
                    [&](const Ort::Env& env, const Ort::SessionOptions& session) {
                      check_file_self_contained(file);
                      return Ort::Session(env, file.c_str(), session);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "demucs_ort/error.hpp"
 
 #ifdef _WIN32
@@ -27,7 +28,7 @@ const std::vector<std::filesystem::path> system_names{"onnxruntime.dll"};
 
 void* open_library(const std::filesystem::path& path, std::string& reason) {
   HMODULE library = LoadLibraryW(path.c_str());
-  if (library == nullptr) reason = "'" + path.string() + "': Windows error " + std::to_string(GetLastError());
+  if (library == nullptr) reason = "'" + utf8(path) + "': Windows error " + std::to_string(GetLastError());
   return reinterpret_cast<void*>(library);
 }
 
@@ -88,7 +89,7 @@ LoadedLibrary load_onnxruntime(const std::vector<std::filesystem::path>& candida
       void* const entry_point = find_entry_point(library);
       const std::string problem = entry_point == nullptr ? "is not ONNX Runtime" : check(entry_point);
       if (problem.empty()) return {path, library, entry_point};
-      reason = "'" + path.string() + "' " + problem;
+      reason = "'" + utf8(path) + "' " + problem;
       close_library(library);
     }
     tried += (tried.empty() ? "" : "; ") + reason;
@@ -106,9 +107,8 @@ void* onnxruntime_entry_point(const std::filesystem::path& wanted, CheckOnnxrunt
   if (!loaded) {
     loaded = load_onnxruntime(paths, check);
   } else if (paths.size() == 1 && !is_same(loaded->handle, paths[0])) {
-    throw Error(Status::runtime_missing, "this process already uses the ONNX Runtime library '" +
-                                             loaded->path.string() + "', so '" + paths[0].string() +
-                                             "' cannot be used as well");
+    throw Error(Status::runtime_missing, "this process already uses the ONNX Runtime library '" + utf8(loaded->path) +
+                                             "', so '" + utf8(paths[0]) + "' cannot be used as well");
   }
   return loaded->entry_point;
 }

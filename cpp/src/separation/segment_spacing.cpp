@@ -7,16 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "separation/bad_option.hpp"
 
 namespace demucs_ort {
 namespace {
 
 constexpr unsigned max_shifts = 1000;  // far beyond use; keeps a mistyped number from filling the memory
-
-[[noreturn]] void bad_option(const std::string& message) { throw Error(Status::invalid_argument, message); }
 
 /// The frames before the track at which each pass starts; demucs' offset counts from half a second before it.
 std::vector<std::size_t> choose_leads(const ModelInfo& info, const SeparatorOptions& options) {

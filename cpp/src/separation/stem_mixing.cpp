@@ -10,13 +10,12 @@
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "separation/bad_option.hpp"
 #include "separation/overlap_add.hpp"
 #include "separation/track_level.hpp"
 
 namespace demucs_ort {
 namespace {
-
-[[noreturn]] void bad_option(const std::string& message) { throw Error(Status::invalid_argument, message); }
 
 std::size_t source_index(const ModelInfo& info, const std::string& stem) {
   const auto found = std::find(info.sources.begin(), info.sources.end(), stem);

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/decimal.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
@@ -118,8 +119,8 @@ StreamOptions Stream::recommend(const std::shared_ptr<const Model>& model, Strea
   const double longest =
       static_cast<double>(info.segment_frames) / info.sample_rate - options.lookahead - options.crossfade;
   if (options.hop > longest) {
-    throw Error(Status::runtime_failed, "a run takes " + std::to_string(slowest) + " s here, and a window of " +
-                                            info.name + " gives at most " + std::to_string(longest) +
+    throw Error(Status::runtime_failed, "a run takes " + decimal(slowest, 3) + " s here, and a window of " + info.name +
+                                            " gives at most " + decimal(longest, 3) +
                                             " s of stems; choose a faster provider or a smaller model");
   }
   const StreamSchedule check(info, options);

@@ -181,7 +181,7 @@ void StreamEngine::work() noexcept {
       if (failure) remember(failure);
       next_ = task->number + 1;
     }
-    tried_.store(next_, std::memory_order_relaxed);
+    tried_.store(next_, std::memory_order_release);
     changed_.notify_all();  // a `render` may wait
     if (!task) {
       // Half of what is missing, in case the audio comes faster; often enough to lose little, seldom enough to cost

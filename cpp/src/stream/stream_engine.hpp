@@ -41,6 +41,8 @@ class StreamEngine {
   void reset() noexcept;
   std::uint64_t underruns() const noexcept { return underruns_.load(std::memory_order_relaxed); }
   std::string failure() const;
+  /// Every window of a lower number was computed, failed, or was given up because newer audio had come.
+  std::uint64_t tried() const noexcept { return tried_.load(std::memory_order_acquire); }
   const StreamSchedule& schedule() const noexcept { return schedule_; }
 
  private:
@@ -95,8 +97,8 @@ class StreamEngine {
   std::array<std::size_t, 8> run_frames_{};  // how long the last runs took
   std::size_t runs_ = 0;
 
-  std::atomic<std::uint64_t> tried_{0};  // every number before is computed, has failed, or was left out
-  mutable std::mutex mutex_;             // guards what follows; `process` and `reset` do not take it
+  std::atomic<std::uint64_t> tried_{0};
+  mutable std::mutex mutex_;  // guards what follows; `process` and `reset` do not take it
   std::condition_variable changed_;
   bool stop_ = false;
   std::exception_ptr failure_;  // of this call of `render`

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace demucs_ort {
@@ -9,6 +10,13 @@ namespace demucs_ort {
 inline std::filesystem::path utf8_path(std::string_view text) {
   const auto* letters = reinterpret_cast<const char8_t*>(text.data());
   return {letters, letters + text.size()};
+}
+
+/// The path as UTF-8 text; `string()` would follow the code page of Windows, and throw for what that lacks. Where
+/// paths are bytes, such as on Linux, these are the same bytes.
+inline std::string utf8(const std::filesystem::path& path) {
+  const auto text = path.u8string();
+  return {reinterpret_cast<const char*>(text.data()), text.size()};
 }
 
 }  // namespace demucs_ort
