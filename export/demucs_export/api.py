@@ -68,6 +68,7 @@ def export(
     static_batch: bool = False,
     precision: str = "fp32",
     segment: Fraction | None = None,
+    plain_weights: bool = False,
 ) -> Report:
     """Write `name`.onnx and `name`.ort of a stock HTDemucs into `directory`, once both match it.
 
@@ -79,6 +80,8 @@ def export(
     its tolerance (`verify.TOLERANCES`).
     `segment`: seconds that a run hears, at most those the model was trained on (the default); less takes
     less time a run, and sounds worse the less it is.
+    `plain_weights`: store every weight of the .onnx file as float32, without the operator that unpacks those which half
+    precision holds; such a file is larger, and tools that quantise or convert models take it.
     Existing files of these names are replaced, and only by files that passed. Raises UsageError (the
     name, precision or segment), ExportError (the model, or files that do not match it) or OutputError
     (the folder); then, as on an interrupt, nothing is left behind.
@@ -98,7 +101,8 @@ def export(
             writer.quantise_linear_layers(onnx)
         if ort is not None:
             writer.write_ort(onnx, ort)
-        writer.store_half(onnx)
+        if not plain_weights:
+            writer.store_half(onnx)
         report = Report(onnx, ort, workshop / f"{name}.json", facts, [])
         report.rows.extend(verify.verify(evaluation_view(model), report.files, facts))
         verify.require_passed(report.rows)
@@ -115,6 +119,7 @@ def export_bag(
     static_batch: bool = False,
     precision: str = "fp32",
     segment: Fraction | None = None,
+    plain_weights: bool = False,
 ) -> BagReport:
     """Write every model of a bag, as `export` does, and `name`.json, which makes one model of them.
 
@@ -128,7 +133,8 @@ def export_bag(
             member = f"{name}_{label}"
             report = export(
                 model, workshop, name=member, trained=trained, static_batch=static_batch, precision=precision,
-                segment=segment, description=f"{label}: one of the {len(bag.models)} models of {name}",
+                segment=segment, plain_weights=plain_weights,
+                description=f"{label}: one of the {len(bag.models)} models of {name}",
             )  # fmt: skip
             members.append(report)
         facts = metadata.describe_bag([member.metadata for member in members], bag.weights, name)

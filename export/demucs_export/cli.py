@@ -70,6 +70,11 @@ def _parser() -> argparse.ArgumentParser:
         help="what one run hears; default and maximum: the length of its training",
     )
     add("--verify", type=Path, metavar="FILE", help="write nothing; compare this earlier export with PyTorch")
+    add(
+        "--plain-weights",
+        action="store_true",
+        help="weights as tools that quantise or convert models expect them; larger",
+    )
     add("--static-batch", action="store_true", help="a fixed batch of 1, for tools that need fixed shapes")
     add("-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: .)")
     return parser
@@ -120,6 +125,7 @@ def _run(options: argparse.Namespace) -> None:
         "static_batch": options.static_batch,
         "precision": options.precision,
         "segment": options.segment,
+        "plain_weights": options.plain_weights,
     }
     report: BagReport | Report
     if isinstance(model, BagOfModels):
@@ -135,7 +141,8 @@ def _run(options: argparse.Namespace) -> None:
 def _suffix(options: argparse.Namespace) -> str:
     """What tells the files of these options from those of the defaults."""
     length = f"_{float(options.segment):g}s" if options.segment is not None else ""
-    return length + ("" if options.precision == "fp32" else f"_{options.precision}")
+    precision = "" if options.precision == "fp32" else f"_{options.precision}"
+    return length + precision + ("_plain" if options.plain_weights else "")
 
 
 def _model(options: argparse.Namespace) -> "tuple[Model, str]":

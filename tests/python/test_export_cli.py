@@ -11,7 +11,7 @@ from conftest import TINY
 from demucs_export import ExportError, OutputError, api, cli
 from test_weights import package, save_th
 
-PLAIN = {"static_batch": False, "precision": "fp32", "segment": None}
+PLAIN = {"static_batch": False, "precision": "fp32", "segment": None, "plain_weights": False}
 
 
 @pytest.fixture
@@ -81,6 +81,7 @@ def test_official_name(tiny_model, calls, monkeypatch):
             ["--segment", "4", "--precision", "fp16"],
             {"name": "htdemucs_4s_fp16", "segment": Fraction(4), "precision": "fp16"},
         ),
+        (["--plain-weights"], {"name": "htdemucs_plain", "plain_weights": True}),
         (["--precision", "fp16", "--name", "x"], {"name": "x", "precision": "fp16"}),
     ],
     ids=str,
