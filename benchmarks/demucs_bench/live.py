@@ -162,7 +162,7 @@ def measure_pace(
 def _paced(model: Model, seconds: float, load: float) -> dict[str, Any]:
     try:
         options = Stream.recommend(model, load=load)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         return {"status": "failed", "error": str(error)}
     block = music(BLOCK / model.sample_rate)
     with Stream(model, **options) as stream:
