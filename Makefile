@@ -10,6 +10,8 @@ WHEEL_SOURCES := $(wildcard $(shell git ls-files cpp/include cpp/src cpp/files c
 # Prints the library inside the onnxruntime package, which the programs here load.
 FIND_ONNXRUNTIME := from _runtime import onnxruntime_library as find; print(find() or str())
 find_onnxruntime = $$(PYTHONPATH=python/demucs_native $(VENV)/python -c "$(FIND_ONNXRUNTIME)")
+# All files of a target are compiled as one, in a third of the time.
+AT_ONCE := --config-settings cmake.define.CMAKE_UNITY_BUILD=ON --config-settings cmake.define.CMAKE_UNITY_BUILD_BATCH_SIZE=0
 # What is downloaded is downloaded while the compiler runs.
 MAKEFLAGS += --jobs=2
 
@@ -48,7 +50,7 @@ $(WHEEL): .venv/tools $(WHEEL_SOURCES)
 	@rm -rf dist
 	@$(VENV)/pip wheel -q . --no-deps --no-build-isolation --wheel-dir dist --config-settings build-dir=build/release \
 	  --config-settings "build.targets=_core;demucs_ort_cli" --config-settings cmake.define.DEMUCS_ORT_BUILD_CLI=ON \
-	  --config-settings cmake.define.DEMUCS_ORT_INSTALL=ON --config-settings cmake.define.CMAKE_UNITY_BUILD=ON $(STRICT)
+	  --config-settings cmake.define.DEMUCS_ORT_INSTALL=ON $(AT_ONCE) $(STRICT)
 	@touch $@
 
 # The program learns where the library that it loads was installed meanwhile: one file is compiled again.

@@ -1,6 +1,7 @@
 """Models, exports and the program, shared by the tests; each is made once per session through the public API."""
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -19,15 +20,20 @@ from typing import TypeVar
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import demucs_export
+import onnx
 import pytest
 import torch
 from demucs.htdemucs import HTDemucs
+from demucs_export import writer
 from demucs_export.cli import main as export_main
 from filelock import FileLock
 from support import ROOT, Cli
 
-# A shell starts background jobs with Ctrl-C ignored, and what the tests start would inherit that.
+# A shell starts background jobs with Ctrl-C ignored, nohup those with hanging up ignored. What the tests start would
+# inherit that, but no handler.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 # The package onnxruntime-openvino exists for few platforms.
 collect_ignore = [] if (sys.platform, platform.machine()) == ("linux", "x86_64") else ["test_openvino.py"]
@@ -46,6 +52,9 @@ TINY = {
 
 Made = TypeVar("Made")
 
+# What a module holds beside its settings: tensors and modules, which `contents` reads by themselves, and hooks.
+HELD = {"modules", "parameters", "buffers", "non_persistent_buffers_set"}
+
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
     """What `make(folder)` returns: the first process of a run that asks makes it, the others read it."""
@@ -59,6 +68,32 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made
             content = pickle.dumps(make(root / name))
             made.write_bytes(content)
         return pickle.loads(made.read_bytes())  # type: ignore[no-any-return]
+
+
+def contents(model: torch.nn.Module) -> str:
+    """A digest of all that a model computes with: its modules, their settings and their weights."""
+    digest = hashlib.sha256()
+    for name, module in model.named_modules():
+        settings = {key: value for key, value in vars(module).items() if key.strip("_") not in HELD}
+        said = {key: getattr(value, "__qualname__", None) or repr(value) for key, value in sorted(settings.items())}
+        digest.update(repr((name, type(module).__qualname__, said)).encode())
+        for tensor in (*module._parameters.values(), *module._buffers.values()):
+            digest.update(b"" if tensor is None else tensor.detach().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def traced_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """PyTorch traces each model once a run: most of an export's time, for the same graph every time."""
+    trace = writer._to_proto
+
+    def traced(model: HTDemucs, frames: int, static_batch: bool) -> onnx.ModelProto:
+        name = f"traced-{frames}-{static_batch}-{contents(model)}"
+        return once(tmp_path_factory, name, lambda _: trace(model, frames, static_batch))
+
+    writer._to_proto = traced
+    yield
+    writer._to_proto = trace
 
 
 @pytest.fixture(scope="session")

@@ -109,6 +109,11 @@ def shown_on_a_terminal(*command: object) -> bytes:
     return shown
 
 
+def preloading(library: Path, **more: str) -> dict[str, str]:
+    """An environment whose programs load that library first. LD_PRELOAD takes no path with spaces, this one does."""
+    return {**os.environ, "LD_PRELOAD": library.name, "LD_LIBRARY_PATH": str(library.parent), **more}
+
+
 def obey_permissions() -> None:
     """In a child before it starts a program: root then reads only what the modes of files let their owner read."""
     pr_capbset_drop, dac_override, dac_read_search = 24, 1, 2

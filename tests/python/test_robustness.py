@@ -16,7 +16,7 @@ import pytest
 from demucs_export import Report
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from support import Cli, music, write_wav
+from support import Cli, music, preloading, write_wav
 
 GAINS = {"drums": 0.75, "bass": 0.25}
 SETTINGS = hypothesis.settings(max_examples=150, deadline=None, derandomize=True)
@@ -168,7 +168,7 @@ def test_kill_9_never_leaves_part_of_a_stem_and_the_next_run_removes_the_rest(
             stems.mkdir(parents=True)
             for name in whole:
                 (stems / name).write_bytes(b"of an earlier run")
-        environment = os.environ | {"LD_PRELOAD": str(at_call), "AT_CALL": f"kill:{call}"}
+        environment = preloading(at_call, AT_CALL=f"kill:{call}")
         done = cli(*arguments, out, env=environment)
         if done.returncode == 0:
             break
@@ -198,7 +198,7 @@ def test_stems_take_their_names_together_or_not_at_all(
         for name, content in old.items():
             (out / "new").mkdir(parents=True, exist_ok=True)
             (out / "new" / name).write_bytes(content)
-        done = cli(*arguments, out, env=os.environ | {"LD_PRELOAD": str(at_call), "AT_CALL": f"fail:{call}"})
+        done = cli(*arguments, out, env=preloading(at_call, AT_CALL=f"fail:{call}"))
         assert done.returncode == 5
         assert "cannot write" in done.stderr
         assert {file.name: file.read_bytes() for file in out.glob("*/*")} == old

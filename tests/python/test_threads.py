@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from demucs_native import Deck, DeckPool, Model
 from numpy.typing import NDArray
-from support import ROOT, Cli, music, write_wav
+from support import ROOT, Cli, music, preloading, write_wav
 
 Mix = NDArray[np.float32]
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what it does is
 def refusing(after: int) -> dict[str, str]:
     """The environment of a program whose system starts only so many threads."""
     library = ROOT / "build/release/tests/cpp/librefuse_threads.so"
-    return {**os.environ, "LD_PRELOAD": str(library), "DEMUCS_ORT_TEST_THREADS_LEFT": str(after)}
+    return preloading(library, DEMUCS_ORT_TEST_THREADS_LEFT=str(after))
 
 
 def test_a_job_whose_thread_does_not_start_leaves_its_tracks_to_the_others(
