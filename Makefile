@@ -10,7 +10,7 @@ WHEEL_SOURCES := $(wildcard $(shell git ls-files cpp/include cpp/src cpp/files c
 # Prints the library inside the onnxruntime package, which the programs here load.
 FIND_ONNXRUNTIME := from _runtime import onnxruntime_library as find; print(find() or str())
 find_onnxruntime = $$(PYTHONPATH=python/demucs_native $(VENV)/python -c "$(FIND_ONNXRUNTIME)")
-# All files of a target are compiled as one, in a third of the time.
+# All files of a target are compiled as one, in two thirds of the processor time.
 AT_ONCE := --config-settings cmake.define.CMAKE_UNITY_BUILD=ON --config-settings cmake.define.CMAKE_UNITY_BUILD_BATCH_SIZE=0
 # What is downloaded is downloaded while the compiler runs.
 MAKEFLAGS += --jobs=2

@@ -52,7 +52,7 @@ TINY = {
 
 Made = TypeVar("Made")
 
-# What a module holds beside its settings: tensors and modules, which `contents` reads by themselves, and hooks.
+# What a module holds beside its settings; `contents` reads it by itself.
 HELD = {"modules", "parameters", "buffers", "non_persistent_buffers_set"}
 
 
