@@ -86,7 +86,7 @@ TEST(AudioThreadGuardDeathTest, AbortsOnLocksAndSignals) {
   sem_t semaphore;
   sem_init(&semaphore, 0, 1);
   EXPECT_ABORT([&] { mutex.lock(); }, "pthread_mutex_lock");
-  EXPECT_ABORT([&] { mutex.try_lock(); }, "pthread_mutex_trylock");
+  EXPECT_ABORT([&] { static_cast<void>(mutex.try_lock()); }, "pthread_mutex_trylock");
   EXPECT_ABORT([&] { changed.notify_one(); }, "pthread_cond_signal");
   EXPECT_ABORT([&] { changed.notify_all(); }, "pthread_cond_broadcast");
   EXPECT_ABORT([&] { sem_wait(&semaphore); }, "sem_wait");
