@@ -128,7 +128,7 @@ def mixed_down(
     return heard(cli, model, song, folder / "out")
 
 
-@pytest.mark.parametrize("count", [9, 12, 13, 64])
+@pytest.mark.parametrize("count", [9, 10, 12, 13, 14, 16, 24, 64])
 def test_channels_without_names_go_left_and_right_in_turn(
     cli: Cli, gains_model: Path, tmp_path: Path, count: int
 ) -> None:

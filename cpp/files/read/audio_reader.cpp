@@ -131,8 +131,11 @@ void AudioReader::Decoder::start_resampler(const AVFrame& first) {
   AVChannelLayout target;
   av_channel_layout_default(&target, channel_count);
   AVChannelLayout source = first.ch_layout;
-  // A layout without names of channels gets the usual one for its count.
-  if (source.order == AV_CHANNEL_ORDER_UNSPEC) av_channel_layout_default(&source, first.ch_layout.nb_channels);
+  // Up to 8 channels without names are taken for the usual layout of their count; of more, versions of FFmpeg differ.
+  constexpr int max_usual = 8;
+  if (source.order == AV_CHANNEL_ORDER_UNSPEC && source.nb_channels <= max_usual) {
+    av_channel_layout_default(&source, first.ch_layout.nb_channels);
+  }
   SwrContext* context = nullptr;
   int status = swr_alloc_set_opts2(&context, &target, AV_SAMPLE_FMT_FLTP, rate, &source,
                                    static_cast<AVSampleFormat>(first.format), first.sample_rate, 0, nullptr);
