@@ -123,12 +123,15 @@ Array run(const ModelPtr& model, const MixArgument& mix_argument) {
 using ProviderOptions = std::map<std::string, std::string>;
 
 ModelOptions model_options(const std::string& provider, const std::optional<ProviderOptions>& provider_options,
-                           unsigned threads, unsigned max_concurrent_runs, bool low_priority) {
+                           unsigned threads, unsigned max_concurrent_runs, unsigned max_batch, std::size_t memory_mb,
+                           bool low_priority) {
   ModelOptions options;
   options.provider = provider;
   options.provider_options = provider_options.value_or(ProviderOptions{});
   options.threads = threads;
   options.max_concurrent_runs = max_concurrent_runs;
+  options.max_batch = max_batch;
+  options.memory_mb = memory_mb;
   options.low_priority = low_priority;
   options.onnxruntime_library = default_library();
   return options;
@@ -176,7 +179,7 @@ PYBIND11_MODULE(_core, module) {
   module.def(
       "providers",
       [] {
-        const ModelOptions options = model_options("cpu", std::nullopt, 0, 1, false);
+        const ModelOptions options = model_options("cpu", std::nullopt, 0, 0, 0, 0, false);
         return with_onnxruntime([&] { return Model::available_providers(options); });
       },
       "The providers that the ONNX Runtime library offers, as `Model` takes them. Raises Error.");
@@ -186,39 +189,43 @@ PYBIND11_MODULE(_core, module) {
                     "Raises Error if the file or ONNX Runtime is unusable.")
       .def(py::init([](const py::bytes& data, const std::string& provider, unsigned threads,
                        const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
-                       bool low_priority) {
+                       unsigned max_batch, std::size_t memory_mb, bool low_priority) {
              const auto view = static_cast<std::string_view>(data);
              const Released release;
-             const ModelOptions options =
-                 model_options(provider, provider_options, threads, max_concurrent_runs, low_priority);
+             const ModelOptions options = model_options(provider, provider_options, threads, max_concurrent_runs,
+                                                        max_batch, memory_mb, low_priority);
              return std::const_pointer_cast<Model>(
                  with_onnxruntime([&] { return Model::load(view.data(), view.size(), options); }));
            }),
            py::arg("data"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
-           py::arg("provider_options") = py::none(), py::arg("max_concurrent_runs") = 1,
-           py::arg("low_priority") = false,
+           py::arg("provider_options") = py::none(), py::arg("max_concurrent_runs") = 0, py::arg("max_batch") = 0,
+           py::arg("memory_mb") = 0, py::arg("low_priority") = false,
            "Loads a model from the bytes of an .onnx or .ort file. Bytes are never taken for a path.")
       .def(py::init([](const std::filesystem::path& path, const std::string& provider, unsigned threads,
                        const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
-                       bool low_priority) {
+                       unsigned max_batch, std::size_t memory_mb, bool low_priority) {
              const Released release;
-             const ModelOptions options =
-                 model_options(provider, provider_options, threads, max_concurrent_runs, low_priority);
+             const ModelOptions options = model_options(provider, provider_options, threads, max_concurrent_runs,
+                                                        max_batch, memory_mb, low_priority);
              return std::const_pointer_cast<Model>(with_onnxruntime([&] { return Model::load(path, options); }));
            }),
            py::arg("path"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
-           py::arg("provider_options") = py::none(), py::arg("max_concurrent_runs") = 1,
-           py::arg("low_priority") = false,
+           py::arg("provider_options") = py::none(), py::arg("max_concurrent_runs") = 0, py::arg("max_batch") = 0,
+           py::arg("memory_mb") = 0, py::arg("low_priority") = false,
            R"(Loads an .onnx or .ort file, or the .json file of a bag of models.
 
-threads: threads of one inference; 0: one per physical core that this process may use (its affinity mask and, on Linux,
-    the quota of its control group).
+threads: threads that compute at a time, of all inferences together; 0: one per physical core that this process may use
+    (its affinity mask and, on Linux, the quota of its control group).
 provider: what computes: "cpu", another one of providers(), or "auto" for the first GPU provider that works, else
     "cpu". If the provider you name is missing, fails or computes nonsense, Error is raised: the library never
     switches to another one on its own.
 provider_options: options of the provider, as ONNX Runtime documents them.
-max_concurrent_runs: how many inferences run at a time; further callers wait. Times `threads` it is the thread budget
-    of all who share the model.
+max_concurrent_runs: inferences that run at a time, at most 64; further callers wait. 0 chooses: on "cpu" one for every
+    four threads, as many as memory_mb allows; one on other providers. The stems are the same to the bit.
+max_batch: segments that one inference computes, at most 64. 0 chooses: 8 on "cuda", fewer if its memory is too short,
+    and 1 on other providers. More than 1 is possible on "cpu" and "cuda".
+memory_mb: MiB that may be chosen for inferences at a time, besides the loaded model (htdemucs: 210 each); 0: a quarter
+    of what this process may have.
 low_priority: ONNX Runtime's threads use only the time that other programs leave.)")
       .def(
           "separate",
@@ -267,6 +274,9 @@ Raises TypeError and ValueError for unusable arguments or samples that are not f
       .def_property_readonly("description", [](const Model& self) { return self.info().description; })
       .def_property_readonly("members", [](const Model& self) { return self.info().members; })
       .def_property_readonly("provider", [](const Model& self) { return self.provider(); })
+      .def_property_readonly("threads", &Model::threads)
+      .def_property_readonly("max_concurrent_runs", &Model::max_concurrent_runs)
+      .def_property_readonly("max_batch", &Model::max_batch)
       .def_property_readonly(
           "rejected_providers", [](const Model& self) { return self.rejected_providers(); },
           "What 'auto' tried before `provider`, and why it does not compute.")

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
@@ -26,14 +25,6 @@
 namespace fs = std::filesystem;
 
 namespace {
-
-/// Shares the threads out among the jobs. A model that one job uses chooses its threads itself.
-void share_threads(demucs_ort::ModelOptions& model_options, unsigned jobs) {
-  model_options.max_concurrent_runs = jobs;
-  if (jobs == 1) return;
-  const unsigned all = model_options.threads > 0 ? model_options.threads : demucs_ort::Model::default_threads();
-  model_options.threads = std::max(1U, all / jobs);
-}
 
 /// Packs existing stems into a stem file.
 int pack(const Options& options, const Interrupt& interrupt, Console& console) {
@@ -70,11 +61,8 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
   const auto library = find_library(options.inputs, options.output_folder, options.recursive);
   report.left_out = library.left_out.counts();
   if (const auto sentence = library.left_out.sentence(); !sentence.empty()) console.say(sentence);
-  auto model_options = options.model_options;
-  const auto max_jobs = static_cast<unsigned>(std::max<std::size_t>(1, library.tracks.size()));
-  share_threads(model_options, std::min(options.jobs, max_jobs));
   const auto begin = std::chrono::steady_clock::now();
-  const auto model = demucs_ort::Model::load(report.model_file, model_options);
+  const auto model = demucs_ort::Model::load(report.model_file, options.model_options);
   report.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (only_info) {
     std::cout << describe_model(*model);

@@ -71,6 +71,16 @@ void add_compute_options(CLI::App& app, Options& options) {
   auto& model_options = options.model_options;
   app.add_option("--threads", model_options.threads, "Threads for computing, of all jobs together; 0: one per core")
       ->capture_default_str();
+  app.add_option("--runs", model_options.max_concurrent_runs,
+                 "Segments that a processor computes side by side; 0: one for every four threads, if memory allows")
+      ->capture_default_str();
+  app.add_option("--batch", model_options.max_batch,
+                 "Segments that a GPU computes together; 0: 8 on cuda, or what its memory allows, else 1")
+      ->capture_default_str();
+  app.add_option("--memory", model_options.memory_mb,
+                 "Memory that --runs 0 may count on, besides the model; 0: a quarter of what this process may have")
+      ->option_text("MIB")
+      ->capture_default_str();
   app.add_option("--provider", model_options.provider,
                  "What computes: one of --list-providers, or auto for the first GPU provider that works, else cpu")
       ->capture_default_str();
@@ -125,7 +135,9 @@ void add_library_options(CLI::App& app, Options& options) {
   app.add_flag("-r,--recursive", options.recursive, "Also take the audio files in subfolders");
   app.add_flag("--force", options.force, "Separate all tracks again, also those that an earlier run has finished");
   constexpr unsigned max_jobs = 64;
-  app.add_option("--jobs", options.jobs, "Tracks at a time. They share --threads; each needs the memory of one")
+  app.add_option(
+         "--jobs", options.jobs,
+         "Tracks at a time. They share --threads and --runs, so that one computes while another is read or written")
       ->check(CLI::Range(1U, max_jobs))
       ->capture_default_str();
 }

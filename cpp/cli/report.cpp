@@ -44,6 +44,7 @@ ordered_json track_json(const TrackResult& track) {
   json["audio_seconds"] = track.audio_seconds;
   json["run_seconds"] = track.run_seconds;
   json["real_time_factor"] = track.run_seconds / track.audio_seconds;
+  json["model_seconds"] = track.model_seconds;
   return json;
 }
 
@@ -69,7 +70,9 @@ void write_json(const RunReport& report, const demucs_ort::Model& model, const O
                     {"onnxruntime_version", model.runtime_version()},
                     {"provider", model.provider()},
                     {"rejected_providers", model.rejected_providers()},
-                    {"threads", options.model_options.threads},
+                    {"threads", model.threads()},
+                    {"max_concurrent_runs", model.max_concurrent_runs()},
+                    {"max_batch", model.max_batch()},
                     {"jobs", options.jobs},
                     {"overlap", options.separation.overlap},
                     {"shifts", options.separation.shifts},

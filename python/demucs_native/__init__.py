@@ -75,7 +75,9 @@ def demo_model(
     provider: str = "cpu",
     threads: int = 0,
     provider_options: Mapping[str, str] | None = None,
-    max_concurrent_runs: int = 1,
+    max_concurrent_runs: int = 0,
+    max_batch: int = 0,
+    memory_mb: int = 0,
     low_priority: bool = False,
 ) -> Model:
     """The small model that comes with this package: trained on synthesised songs only, for trying and testing.
@@ -89,5 +91,7 @@ def demo_model(
         threads=threads,
         provider_options=provider_options,
         max_concurrent_runs=max_concurrent_runs,
+        max_batch=max_batch,
+        memory_mb=memory_mb,
         low_priority=low_priority,
     )

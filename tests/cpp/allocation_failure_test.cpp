@@ -34,6 +34,7 @@
 #include "demucs_ort/separator.hpp"
 #include "demucs_ort/stream.hpp"
 #include "model/model_contract.hpp"
+#include "one_by_one.hpp"
 #include "separation/infer.hpp"
 #include "separation/segment_plan.hpp"
 #include "separation/separation.hpp"
@@ -183,7 +184,7 @@ struct Track {
       written += count;
       last = stems[1][1][count - 1];
     };
-    return separation.run(infer, read, write, {}, {});
+    return separation.run(one_by_one(infer, tiny_model()), read, write, {}, {});
   }
 };
 

@@ -3,19 +3,26 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <limits>
+#include <mutex>
 #include <numbers>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "one_by_one.hpp"
 #include "separation/infer.hpp"
+#include "separation/runs_in_flight.hpp"
 
 using namespace demucs_ort;
 
@@ -58,8 +65,8 @@ struct Result {
 
 /// Runs a separation through callbacks that check the order in which they are called.
 Result separate(const Track& track, const SeparatorOptions& options, const Infer& infer = shares,
-                const OnProgress& progress = {}, const CancelToken& cancel = {}) {
-  Separation separation(tiny_model(), options);
+                const OnProgress& progress = {}, const CancelToken& cancel = {}, const InFlight& in_flight = {}) {
+  Separation separation(tiny_model(), options, in_flight);
   Result result;
   result.stems.assign(separation.stems().size(), Track(2));
   std::size_t next_read = 0;
@@ -84,7 +91,7 @@ Result separate(const Track& track, const SeparatorOptions& options, const Infer
       }
     }
   };
-  EXPECT_EQ(separation.run(infer, read, write, progress, cancel), track[0].size());
+  EXPECT_EQ(separation.run(one_by_one(infer, tiny_model()), read, write, progress, cancel), track[0].size());
   EXPECT_EQ(passes, 2);
   return result;
 }
@@ -237,6 +244,87 @@ TEST(Separation, StopsForCancelAndForThrowingCallbacks) {
   EXPECT_THROW(separate(track, {}, shares, stop), std::runtime_error);
 }
 
+/// What a segment becomes depends on all that was heard of it, and later ones end first.
+TEST(Separation, GivesTheSameBitsHoweverManySegmentsAreInFlight) {
+  const Track track = make_track(9321);
+  const auto infer = [](const float* mix, float* stems) {
+    std::this_thread::sleep_for(std::chrono::microseconds(static_cast<int>(3000 * std::abs(mix[17]))));
+    for (std::size_t s = 0; s < 3; ++s) {
+      for (std::size_t i = 0; i < 2 * segment; ++i)
+        stems[s * 2 * segment + i] = 0.3F * mix[i] * mix[segment - 1 - i / 2];
+    }
+  };
+  for (const double overlap : {0.25, 0.7}) {
+    for (const std::vector<std::size_t>& offsets : {std::vector<std::size_t>{}, {13, 77, 100}}) {
+      SeparatorOptions options;
+      options.overlap = overlap;
+      options.shift_offsets = offsets;
+      options.residual_to = "bass";
+      const auto alone = separate(track, options, infer).stems;
+      for (const InFlight in_flight :
+           {InFlight{2, 1}, {5, 1}, {8, 1}, {1, 2}, {1, 5}, {1, 8}, {3, 4}, {40, 1}, {1, 40}}) {
+        EXPECT_EQ(separate(track, options, infer, {}, {}, in_flight).stems, alone)
+            << in_flight.runs << " runs of " << in_flight.segments;
+      }
+    }
+  }
+}
+
+/// A slow model that waits until as many runs as were asked for go on: it would wait for ever for one more.
+TEST(Separation, KeepsSoManyRunsGoingAndReadsAheadMeanwhile) {
+  constexpr std::size_t runs = 3;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t running = 0;
+  std::size_t most = 0;
+  const auto infer = [&](const float* mix, float* stems) {
+    std::unique_lock lock(mutex);
+    most = std::max(most, ++running);
+    changed.notify_all();
+    changed.wait(lock, [&] { return most == runs; });
+    shares(mix, stems);
+    --running;
+  };
+  separate(make_track(8000), {}, infer, {}, {}, {runs, 1});
+  EXPECT_EQ(most, runs);
+}
+
+TEST(Separation, TellsHowLongTheModelComputes) {
+  Separation separation(tiny_model(), {});
+  const Track track = make_track(3000);
+  const auto read = [&](std::size_t first, std::size_t frames, float* const* channels) {
+    const std::size_t count = std::min(frames, track[0].size() - first);
+    for (std::size_t c = 0; c < 2; ++c) std::copy_n(track[c].data() + first, count, channels[c]);
+    return count;
+  };
+  const auto write = [](std::size_t, std::size_t, const float* const* const*) {};
+  const auto slow = [](const float* mix, float* stems) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    shares(mix, stems);
+  };
+  separation.run(one_by_one(slow, tiny_model()), read, write, {}, {});
+  EXPECT_GE(separation.model_seconds(), 4 * 0.002);
+}
+
+TEST(Separation, AFailedRunEndsTheOthersAndTheSeparation) {
+  const ModelInfo info = tiny_model();
+  Separation separation(info, {}, {4, 1});
+  std::atomic<int> started{0};
+  const InferBatch infer = [&](const float*, std::size_t, float*, const CancelToken& cancel) {
+    if (++started == 1) throw Error(Status::runtime_failed, "the first run fails");
+    while (!cancel.requested()) std::this_thread::yield();  // the others never end by themselves
+    throw Error(Status::cancelled, "stopped");
+  };
+  const auto read = [&](std::size_t first, std::size_t frames, float* const* channels) {
+    const std::size_t count = std::min<std::size_t>(frames, 9000 - first);
+    for (std::size_t c = 0; c < 2; ++c) std::fill_n(channels[c], count, 0.1F);
+    return count;
+  };
+  const auto write = [](std::size_t, std::size_t, const float* const* const*) {};
+  const auto run = [&] { separation.run(infer, read, write, {}, {}); };
+  EXPECT_EQ(status_of(run), Status::runtime_failed);
+}
+
 TEST(Separation, RefusesBadAudioAndBrokenModels) {
   EXPECT_EQ(status_of([] { separate(Track(2), {}); }), Status::bad_audio);
   Track track = make_track(2000);
@@ -257,7 +345,8 @@ TEST(Separation, RefusesATrackThatShrinksBetweenThePasses) {
     return ++calls == 1 ? 500 : 100;
   };
   const auto write = [](std::size_t, std::size_t, const float* const* const*) {};
-  EXPECT_EQ(status_of([&] { separation.run(shares, read, write, {}, {}); }), Status::bad_audio);
+  EXPECT_EQ(status_of([&] { separation.run(one_by_one(shares, tiny_model()), read, write, {}, {}); }),
+            Status::bad_audio);
 }
 
 TEST(Separation, RefusesOptionsOutOfRange) {

@@ -1,6 +1,7 @@
 // A whole separation with a fake model, of any length, overlap and shifts, with a host that misbehaves in any way; then
 // the same object again with a host that behaves.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "input.hpp"
+#include "separation/runs_in_flight.hpp"
 #include "separation/segment_spacing.hpp"
 #include "separation/separation.hpp"
 
@@ -90,15 +92,16 @@ class Host {
 
   std::size_t run(Separation& separation, Mischief mischief, std::size_t when) {
     CancelToken cancel;
-    std::size_t calls = 0;
+    std::atomic<std::size_t> calls{0};  // several runs at a time
     std::size_t written = 0;
     double fraction = 0;
     std::size_t passes = 0;
     const auto is_time = [&](Mischief kind) { return mischief == kind && calls++ >= when; };
-    const auto infer = [&](const float* mix, float* stems) {
+    const auto infer = [&](const float* mix, std::size_t segments, float* stems, const CancelToken&) {
       const std::size_t size = info_.channels * info_.segment_frames;
-      for (std::size_t s = 0; s < info_.sources.size(); ++s) {
-        for (std::size_t i = 0; i < size; ++i) stems[s * size + i] = gains[s] * mix[i];
+      for (std::size_t row = 0; row < segments * info_.sources.size(); ++row) {
+        const float* heard = mix + row / info_.sources.size() * size;
+        for (std::size_t i = 0; i < size; ++i) stems[row * size + i] = gains[row % info_.sources.size()] * heard[i];
       }
       if (is_time(Mischief::not_finite)) std::fill_n(stems, size, std::numeric_limits<float>::infinity());
       if (is_time(Mischief::cancels)) cancel.request();
@@ -165,8 +168,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const float level = levels[input.below(std::size(levels))];
   const auto mischief = static_cast<Mischief>(input.below(8));
   const std::size_t when = input.below(20);
+  const InFlight in_flight{1 + input.below(3), 1 + input.below(3)};
   try {
-    Separation separation(info, options);
+    Separation separation(info, options, in_flight);
     if (is_long(info, options, frames)) return 0;
     Host host(info, frames, level, options.residual_to.empty());
     try {

@@ -133,6 +133,7 @@ TrackResult separate_track(demucs_ort::Separator& separator, const TrackJob& job
   result.sample_rate = reader.found().rate;
   result.audio_seconds = static_cast<double>(result.frames) / result.sample_rate;
   result.run_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  result.model_seconds = separator.model_seconds();
   result.warnings = reader.warnings();
   for (const auto& sentence : files.warnings()) result.warnings.push_back(sentence);
   return result;

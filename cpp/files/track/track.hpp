@@ -21,6 +21,7 @@ struct TrackResult {
   int sample_rate = 0;                        ///< of the input
   double audio_seconds = 0;
   double run_seconds = 0;             ///< decoding, separating and writing
+  double model_seconds = 0;           ///< of these: while the model was computing
   std::vector<std::string> warnings;  ///< what a person should know, a sentence each
   bool skipped = false;               ///< it was done earlier
   std::string error;                  ///< one sentence; empty if all went well

@@ -94,12 +94,14 @@ typedef struct demucs_ort_model demucs_ort_model;
 typedef struct demucs_ort_model_options {
   size_t struct_size;
   const char* provider;                /* NULL: "cpu" */
-  uint32_t threads;                    /* inside one inference, at most 1024; 0: demucs_ort_default_threads() */
+  uint32_t threads;                    /* that compute at a time, at most 1024; 0: demucs_ort_default_threads() */
   const char* onnxruntime_library;     /* path; NULL: found as documented in model.hpp */
   const char* const* provider_options; /* name, value, name, value, ...; NULL: none */
   size_t provider_option_count;        /* pairs */
-  uint32_t max_concurrent_runs;        /* inferences at a time, 1 to 64; 0 and default: 1 */
+  uint32_t max_concurrent_runs;        /* inferences at a time, at most 64; 0: chosen by cores and memory_mb */
   int32_t low_priority;                /* 1: ONNX Runtime's threads use only the time that others leave */
+  uint32_t max_batch;                  /* segments of one inference, at most 64; 0: chosen, 8 on cuda, else 1 */
+  size_t memory_mb;                    /* MiB for inferences at a time; 0: a quarter of what the process may have */
 } demucs_ort_model_options;
 
 /* The threads that `threads` 0 stands for: one for each core that this process may use. Thread: any. */
@@ -145,6 +147,8 @@ typedef struct demucs_ort_model_info {
   const char* const* members;  /* files of a bag of models; NULL for a single model */
   size_t member_count;
   uint32_t max_concurrent_runs; /* inferences at a time */
+  uint32_t max_batch;           /* segments of one inference */
+  uint32_t threads;             /* that compute at a time */
 } demucs_ort_model_info;
 
 /* Set info->struct_size to sizeof(demucs_ort_model_info) before the call; the rest is filled in. Thread: any. */

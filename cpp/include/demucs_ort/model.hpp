@@ -3,8 +3,7 @@
 /// Loading a model. Example:
 ///
 ///     demucs_ort::ModelOptions options;
-///     options.threads = 4;                                        // inside one inference; 0: one per core
-///     options.max_concurrent_runs = 2;                            // two inferences at a time, eight threads in all
+///     options.threads = 4;                                        // of all inferences together; 0: one per core
 ///     options.provider = "auto";                                  // a GPU that works here, else the processor
 ///     const auto model = demucs_ort::Model::load("htdemucs.onnx", options);
 ///     for (const auto& stem : model->info().sources) std::puts(stem.c_str());   // drums, bass, other, vocals
@@ -61,11 +60,20 @@ struct ModelOptions {
   std::string provider = "cpu";
   /// Passed on to the provider as ONNX Runtime documents them, e.g. {{"device_id", "1"}} for cuda.
   std::map<std::string, std::string> provider_options;
-  /// Threads of one inference, at most 1024; 0: one per core that this process may use (`Model::default_threads`).
+  /// Threads that compute at a time, those that call `run` included, at most 1024; 0: one per core that this process
+  /// may use (`Model::default_threads`). Inferences that run at a time share them: one alone uses all but those of the
+  /// callers that are not there.
   unsigned threads = 0;
-  /// Inferences that run at a time, 1 to 64; further callers wait for their turn. `threads` times this number is the
-  /// thread budget of all who share the model. Each inference needs the memory of one.
-  unsigned max_concurrent_runs = 1;
+  /// Inferences that run at a time, at most 64; further callers wait for their turn. 0 chooses: on the provider cpu one
+  /// for every four threads, as many as `memory_mb` allows; one on all others. Inferences side by side make more of
+  /// many cores than one that uses all of them. The stems are the same to the bit.
+  unsigned max_concurrent_runs = 0;
+  /// Segments that one inference computes, at most 64. 0 chooses: 8 on the provider cuda, fewer if its memory is too
+  /// short for them, and 1 on all others. More than 1 is possible on cpu and cuda.
+  unsigned max_batch = 0;
+  /// The memory in MiB that may be chosen for inferences at a time, besides the loaded model (htdemucs: 210 each). 0: a
+  /// quarter of what this process may have. What you set yourself is not limited by it.
+  std::size_t memory_mb = 0;
   /// Lets the threads that ONNX Runtime starts use only the time that other threads leave. The thread that calls `run`
   /// computes too, at its own priority.
   bool low_priority = false;
@@ -116,9 +124,16 @@ class DEMUCS_ORT_EXPORT Model {
   /// each. Empty otherwise.
   /// Thread: any.
   std::vector<std::string> rejected_providers() const;
-  /// `ModelOptions::max_concurrent_runs`.
+  /// Inferences that run at a time: what `ModelOptions::max_concurrent_runs` asked for, or what was chosen.
   /// Thread: any; real-time safe.
   unsigned max_concurrent_runs() const noexcept;
+  /// Segments that one inference computes at most: what `ModelOptions::max_batch` asked for, or what was chosen. It
+  /// becomes less when the memory of a GPU turns out to be too short. If a bag has not loaded a member yet, this is 1.
+  /// Thread: any; real-time safe.
+  unsigned max_batch() const noexcept;
+  /// Threads that compute at a time, as `ModelOptions::threads`.
+  /// Thread: any; real-time safe.
+  unsigned threads() const noexcept;
   /// The version of the ONNX Runtime library in use, e.g. "1.31.1".
   /// Thread: any; real-time safe.
   const std::string& runtime_version() const noexcept;
@@ -130,7 +145,8 @@ class DEMUCS_ORT_EXPORT Model {
 
   /// One inference, without normalisation and overlap-add; most callers want `Separator`.
   /// `mix` is [batch][channels][segment_frames] and `stems` [batch][sources][channels][segment_frames], both contiguous
-  /// float32. A bag runs only the members that the wanted sources need; the other sources are then undefined.
+  /// float32. A batch of more than `max_batch` segments is computed in several inferences. A bag runs only the members
+  /// that the wanted sources need; the other sources are then undefined.
   /// At most `max_concurrent_runs` callers compute at a time. The others sleep until it is their turn: foreground
   /// callers go first, callers of the same priority in the order in which they came. Blocks.
   /// Throws `Error`: invalid_argument (batch 0, mask), runtime_failed, cancelled.

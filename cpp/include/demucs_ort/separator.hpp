@@ -77,6 +77,10 @@ using Write = std::function<void(std::size_t first, std::size_t frames, const fl
 /// normalised by mean and unbiased standard deviation of its mono mix and cut into overlapping segments; short segments
 /// hear the real audio around them; triangular weights blend the segments.
 ///
+/// The model computes on threads that `separate` starts, as many segments at a time as the model was loaded for
+/// (`Model::max_concurrent_runs`, `Model::max_batch`), while the caller's thread reads ahead and writes what is done.
+/// The stems do not depend on that. With `Priority::background` one run less is used, if there are several.
+///
 /// Use one object for each thread, because it keeps its working buffers between calls; any number of objects share a
 /// `Model`. Audio is planar float32 at the model's sample rate, full scale 1.0, any finite level.
 class DEMUCS_ORT_EXPORT Separator {
@@ -93,6 +97,10 @@ class DEMUCS_ORT_EXPORT Separator {
   const std::vector<std::string>& stems() const noexcept;
   /// Thread: any; real-time safe.
   const Model& model() const noexcept;
+  /// Of the last `separate`: the seconds during which the model was computing, or this separation waited for its turn
+  /// at the model. What is left of the time went into reading before the first segment and writing after the last one.
+  /// Thread: owner's.
+  double model_seconds() const noexcept;
 
   /// A whole track in memory: `mix[channel][frame]` in, `stems[stem][channel][frame]` out, `frames` of each. Blocks
   /// until all is computed. Throws `Error`: bad_audio, runtime_failed, cancelled; afterwards the object is usable.

@@ -19,6 +19,8 @@
 #include <sys/sysctl.h>
 #elif defined(__linux__)
 #include <sched.h>
+
+#include "base/control_groups.hpp"
 #endif
 
 namespace demucs_ort {
@@ -100,32 +102,10 @@ double quota_of(const fs::path& group) {
   return microseconds > 0 && period > 0 ? microseconds / period : INFINITY;
 }
 
-/// Of a group and all that it lies in.
-double quota_up_to(const fs::path& mount, const fs::path& group) {
-  double least = quota_of(mount);
-  fs::path folder = mount;
-  for (const auto& part : group.relative_path()) least = std::min(least, quota_of(folder /= part));
-  return least;
-}
-
 }  // namespace
 
 unsigned quota(const fs::path& root) {
-  const fs::path mounts = root / "sys/fs/cgroup";
-  double least = INFINITY;
-  std::ifstream file(root / "proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {  // number:controllers:/group
-    const auto first = line.find(':');
-    const auto second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    const std::string group = line.substr(second + 1);
-    if (controllers == ",,") {
-      least = std::min({least, quota_up_to(mounts, group), quota_up_to(mounts / "unified", group)});
-    } else if (controllers.find(",cpu,") != std::string::npos) {
-      least = std::min(least, quota_up_to(mounts / "cpu", group));
-    }
-  }
+  const double least = smallest_limit("cpu", quota_of, root);
   return least < 4096 ? static_cast<unsigned>(std::ceil(least)) : 0;
 }
 #endif

@@ -49,8 +49,10 @@ ModelOptions convert_model(const demucs_ort_model_options* given) {
       options.provider_options[known.provider_options[i]] = known.provider_options[i + 1];
     }
   }
-  if (known.max_concurrent_runs > 0) options.max_concurrent_runs = known.max_concurrent_runs;
+  options.max_concurrent_runs = known.max_concurrent_runs;
   options.low_priority = known.low_priority != 0;
+  options.max_batch = known.max_batch;
+  options.memory_mb = known.memory_mb;
   return options;
 }
 
@@ -236,6 +238,8 @@ demucs_ort_status demucs_ort_model_get_info(const demucs_ort_model* model, demuc
     known.members = model->members.empty() ? nullptr : model->members.data();
     known.member_count = model->members.size();
     known.max_concurrent_runs = model->model->max_concurrent_runs();
+    known.max_batch = model->model->max_batch();
+    known.threads = model->model->threads();
     fill(info, known, info->struct_size, first_model_info);
   });
 }

@@ -1,5 +1,6 @@
 #include "demucs_ort/model.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include "base/utf8.hpp"
 #include "demucs_ort/error.hpp"
 #include "model/bag.hpp"
+#include "model/compute_shares.hpp"
 #include "model/model_session.hpp"
 #include "model/run_queue.hpp"
 
@@ -24,14 +26,18 @@ namespace demucs_ort {
 namespace {
 
 constexpr unsigned max_threads = 1024;  // ONNX Runtime takes a signed number and starts them all
-constexpr unsigned max_runs_limit = 64;
+constexpr unsigned max_runs = 64;
+constexpr unsigned max_segments = 64;
 
 void check(const ModelOptions& options) {
   if (options.threads > max_threads) {
     throw Error(Status::invalid_argument, "at most " + std::to_string(max_threads) + " threads are supported");
   }
-  if (options.max_concurrent_runs < 1 || options.max_concurrent_runs > max_runs_limit) {
-    throw Error(Status::invalid_argument, "max_concurrent_runs must be 1 to " + std::to_string(max_runs_limit));
+  if (options.max_concurrent_runs > max_runs) {
+    throw Error(Status::invalid_argument, "max_concurrent_runs must be at most " + std::to_string(max_runs));
+  }
+  if (options.max_batch > max_segments) {
+    throw Error(Status::invalid_argument, "max_batch must be at most " + std::to_string(max_segments));
   }
 }
 
@@ -46,7 +52,7 @@ struct Model::Impl {
 
   Process process;
   Bag bag;
-  unsigned max_concurrent_runs;
+  ComputeShares shares;
   std::string runtime_version;
   RunQueue queue;
   std::vector<Member> members;
@@ -57,8 +63,8 @@ struct Model::Impl {
   std::vector<std::string> rejected_providers;
 
   explicit Impl(std::unique_ptr<const ModelSession> single, const ModelOptions& options_in)
-      : max_concurrent_runs(options_in.max_concurrent_runs),
-        queue(max_concurrent_runs),
+      : shares(single->shares()),
+        queue(shares.runs),
         members(1),
         options(options_in),
         provider(single->provider()),
@@ -72,12 +78,14 @@ struct Model::Impl {
 
   Impl(Bag bag_in, const ModelOptions& options_in)
       : bag(std::move(bag_in)),
-        max_concurrent_runs(options_in.max_concurrent_runs),
+        shares(choose_shares(options_in, options_in.provider)),
         runtime_version(ModelSession::connect(options_in)),
-        queue(max_concurrent_runs),
+        queue(shares.runs = affordable_runs(options_in, bag.info, shares.runs)),
         members(bag.members.size()),
         options(options_in),
-        provider(options_in.provider) {}
+        provider(options_in.provider) {
+    options.max_concurrent_runs = shares.runs;  // of every member the same
+  }
 
   const ModelSession& session(std::size_t index) {
     Member& member = members[index];
@@ -189,7 +197,18 @@ std::vector<std::string> Model::rejected_providers() const {
   return impl_->rejected_providers;
 }
 
-unsigned Model::max_concurrent_runs() const noexcept { return impl_->max_concurrent_runs; }
+unsigned Model::max_concurrent_runs() const noexcept { return impl_->shares.runs; }
+
+unsigned Model::max_batch() const noexcept {
+  unsigned most = 0;
+  for (const auto& member : impl_->members) {
+    if (const ModelSession* session = member.ready)
+      most = most == 0 ? session->max_batch() : std::min(most, session->max_batch());
+  }
+  return std::max(most, 1U);
+}
+
+unsigned Model::threads() const noexcept { return impl_->shares.threads; }
 
 const std::string& Model::runtime_version() const noexcept { return impl_->runtime_version; }
 

@@ -126,6 +126,8 @@ std::vector<std::string> provider_candidates(const std::string& asked) {
   return names;
 }
 
+bool takes_batches(const std::string& provider) { return provider == "cpu" || provider == "cuda"; }
+
 void add_provider(Ort::SessionOptions& session, const std::string& provider, const ModelOptions& options) {
   const Provider& found = find_provider(provider);
   if (provider == "cpu") {
@@ -146,6 +148,7 @@ void add_provider(Ort::SessionOptions& session, const std::string& provider, con
     throw Error(Status::runtime_missing,
                 "the provider " + provider + " cannot be used on this machine (" + utf8_text(failure.what()) + ")");
   }
+  if (takes_batches(provider)) return;
   // With every shape known providers are faster and take less memory; they get one segment at a time.
   Ort::ThrowOnError(Ort::GetApi().AddFreeDimensionOverrideByName(session, "batch", 1));
 }

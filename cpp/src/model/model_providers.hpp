@@ -15,6 +15,9 @@ std::vector<std::string> offered_providers();
 /// than "cpu", which comes last.
 std::vector<std::string> provider_candidates(const std::string& asked);
 
+/// Whether the provider computes several segments in one inference, and is worth asking for it.
+bool takes_batches(const std::string& provider);
+
 /// Lets `provider` compute. Throws Error: invalid_argument for a name that is not known, runtime_missing if the runtime
 /// does not offer it or it cannot be set up here.
 void add_provider(Ort::SessionOptions& session, const std::string& provider, const ModelOptions& options);

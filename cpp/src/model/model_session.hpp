@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -9,6 +10,7 @@
 
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/model.hpp"
+#include "model/compute_shares.hpp"
 #include "model/onnxruntime.hpp"
 
 namespace demucs_ort {
@@ -31,6 +33,10 @@ class ModelSession {
   /// The provider that computes, and why others that "auto" tried first do not.
   const std::string& provider() const noexcept { return provider_; }
   const std::vector<std::string>& rejected_providers() const noexcept { return rejected_providers_; }
+  /// Inferences at a time that its threads are shared out for.
+  const ComputeShares& shares() const noexcept { return shares_; }
+  /// As `Model::max_batch`.
+  unsigned max_batch() const noexcept { return max_batch_; }
 
   /// As `Model::run`, for every source.
   void run(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;
@@ -41,8 +47,12 @@ class ModelSession {
   /// `open` creates the session, `what` names the model in messages.
   ModelSession(const ModelOptions& options, const std::string& what, bool among_others, const Open& open);
   void load(const std::string& candidate, const ModelOptions& options, bool among_others, const Open& open);
+  void open_session(const ModelOptions& options, bool among_others, const Open& open);
   void run_at_once(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;
+  void run_padded(const float* mix, std::size_t batch, std::size_t padded, float* stems,
+                  const CancelToken& cancel) const;
   void test_provider() const;
+  void test_batch(const std::vector<float>& expected, std::size_t batch) const;
 
   std::string runtime_version_;  // first: while there is no function table, not even empty Ort objects may be destroyed
   std::string provider_;
@@ -50,7 +60,8 @@ class ModelSession {
   ModelInfo info_;
   std::shared_ptr<const Ort::Env> environment_;
   mutable Ort::Session session_{nullptr};  // Session::Run is thread-safe but not const
-  bool takes_batches_ = false;             // else one segment at a time
+  ComputeShares shares_;
+  mutable std::atomic<unsigned> max_batch_{1};  // becomes less when memory is short
 };
 
 }  // namespace demucs_ort

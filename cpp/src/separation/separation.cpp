@@ -1,5 +1,6 @@
 #include "separation/separation.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -8,27 +9,36 @@
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "separation/infer.hpp"
+#include "separation/runs_in_flight.hpp"
 #include "separation/segment_plan.hpp"
 #include "separation/track_level.hpp"
 
 namespace demucs_ort {
 
-Separation::Separation(const ModelInfo& info, const SeparatorOptions& options)
+Separation::Separation(const ModelInfo& info, const SeparatorOptions& options, const InFlight& in_flight)
     : info_(info),
       mixing_(info, options),
       spacing_(info, options),
       window_(info.channels, info.segment_frames),
       sums_(mixing_.outputs().size() * info.channels, info.segment_frames),
-      inference_(info.sources.size() * info.channels * info.segment_frames),
-      weights_(info.segment_frames) {}
+      batches_(in_flight.runs + 1),
+      batch_segments_(in_flight.segments),
+      weights_(info.segment_frames) {
+  const std::size_t mix = batch_segments_ * info.channels * info.segment_frames;
+  for (auto& batch : batches_) {
+    batch.mix.resize(mix);
+    batch.stems.resize(mix * info.sources.size());
+  }
+}
 
-std::size_t Separation::run(const Infer& infer, const Read& read, const Write& write, const OnProgress& progress,
+std::size_t Separation::run(const InferBatch& infer, const Read& read, const Write& write, const OnProgress& progress,
                             const CancelToken& cancel) {
   const auto report = [&](Stage stage, double fraction) {
     throw_if_cancelled(cancel);
     if (progress) progress({stage, fraction});
     throw_if_cancelled(cancel);
   };
+  model_seconds_ = 0;
   report(Stage::measuring, 0);
   const TrackLevel level = window_.measure([&](std::size_t first, std::size_t frames, float* const* channels) {
     throw_if_cancelled(cancel);
@@ -40,30 +50,55 @@ std::size_t Separation::run(const Infer& infer, const Read& read, const Write& w
 
   sums_.reset();
   window_.rewind(level, segments.front().window);
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    window_.advance_to(segments[i].window, read);
-    infer(window_.data(), inference_.data());
-    add(segments[i], plan);
-    const auto next = i + 1 < segments.size() ? segments[i + 1].start : static_cast<std::ptrdiff_t>(level.frames());
-    if (next > static_cast<std::ptrdiff_t>(sums_.position())) {
-      deliver(static_cast<std::size_t>(next) - sums_.position(), level, write);
+  RunsInFlight runs(batches_, infer, cancel);
+  for (std::size_t filled = 0, done = 0; done < segments.size();) {
+    while (SegmentBatch* batch = filled < segments.size() ? runs.to_fill() : nullptr) {
+      throw_if_cancelled(cancel);
+      fill(*batch, plan, filled, read);
+      filled += batch->count;
+      runs.submit();
     }
-    report(Stage::separating, static_cast<double>(i + 1) / static_cast<double>(segments.size()));
+    const SegmentBatch& batch = runs.take();
+    const std::size_t size = info_.channels * info_.segment_frames;
+    for (std::size_t i = 0; i < batch.count; ++i, ++done) {
+      const Segment& segment = segments[done];
+      add(batch.stems.data() + i * size * info_.sources.size(), segment, plan);
+      const auto next =
+          done + 1 < segments.size() ? segments[done + 1].start : static_cast<std::ptrdiff_t>(level.frames());
+      if (next > static_cast<std::ptrdiff_t>(sums_.position())) {
+        deliver(batch.mix.data() + i * size, segment, static_cast<std::size_t>(next) - sums_.position(), level, write);
+      }
+      model_seconds_ = runs.seconds();
+      report(Stage::separating, static_cast<double>(done + 1) / static_cast<double>(segments.size()));
+    }
+    runs.release();
   }
   return level.frames();
 }
 
-void Separation::add(const Segment& segment, const SegmentPlan& plan) {
-  plan.blend_weights(segment, 0, segment.frames, weights_.data());
-  const auto skipped = static_cast<std::size_t>(segment.start - segment.window);
-  mixing_.add(inference_.data(), info_.channels, info_.segment_frames, skipped, segment.start, segment.frames,
-              weights_.data(), sums_);
+void Separation::fill(SegmentBatch& batch, const SegmentPlan& plan, std::size_t first, const Read& read) {
+  batch.count = std::min(batch_segments_, plan.segments().size() - first);
+  const std::size_t size = info_.channels * info_.segment_frames;
+  for (std::size_t i = 0; i < batch.count; ++i) {
+    window_.advance_to(plan.segments()[first + i].window, read);
+    std::copy_n(window_.data(), size, batch.mix.data() + i * size);
+  }
 }
 
-void Separation::deliver(std::size_t frames, const TrackLevel& level, const Write& write) {
-  std::vector<const float*> mix;  // the window still holds what the last segment has completed
-  for (std::size_t c = 0; c < info_.channels; ++c) mix.push_back(window_.at(c, sums_.position()));
-  mixing_.finish(mix, frames, level, sums_);
+void Separation::add(const float* stems, const Segment& segment, const SegmentPlan& plan) {
+  plan.blend_weights(segment, 0, segment.frames, weights_.data());
+  const auto skipped = static_cast<std::size_t>(segment.start - segment.window);
+  mixing_.add(stems, info_.channels, info_.segment_frames, skipped, segment.start, segment.frames, weights_.data(),
+              sums_);
+}
+
+/// The frames that the segment has completed; it has heard them.
+void Separation::deliver(const float* mix, const Segment& segment, std::size_t frames, const TrackLevel& level,
+                         const Write& write) {
+  const auto at = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(sums_.position()) - segment.window);
+  std::vector<const float*> rows;
+  for (std::size_t c = 0; c < info_.channels; ++c) rows.push_back(mix + c * info_.segment_frames + at);
+  mixing_.finish(rows, frames, level, sums_);
   std::vector<const float* const*> stems;
   for (std::size_t o = 0; o < mixing_.outputs().size(); ++o) stems.push_back(sums_.rows().data() + o * info_.channels);
   write(sums_.position(), frames, stems.data());

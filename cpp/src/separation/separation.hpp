@@ -10,6 +10,7 @@
 #include "separation/infer.hpp"
 #include "separation/mix_window.hpp"
 #include "separation/overlap_add.hpp"
+#include "separation/runs_in_flight.hpp"
 #include "separation/segment_plan.hpp"
 #include "separation/segment_spacing.hpp"
 #include "separation/stem_mixing.hpp"
@@ -21,28 +22,33 @@ namespace demucs_ort {
 class Separation {
  public:
   /// Throws Error invalid_argument for options the model cannot serve.
-  Separation(const ModelInfo& info, const SeparatorOptions& options);
+  Separation(const ModelInfo& info, const SeparatorOptions& options, const InFlight& in_flight = {});
 
   const ModelInfo& info() const noexcept { return info_; }
   const std::vector<std::string>& stems() const noexcept { return mixing_.names(); }
-  /// The sources that any of the delivered stems is made of.
-  SourceMask sources() const { return mixing_.sources(); }
 
-  /// As Separator::separate; returns the track's frames.
-  std::size_t run(const Infer& infer, const Read& read, const Write& write, const OnProgress& progress,
+  /// As Separator::separate; returns the track's frames. Segments are blended in the plan's order, so that the stems do
+  /// not depend on how many are computed at a time.
+  std::size_t run(const InferBatch& infer, const Read& read, const Write& write, const OnProgress& progress,
                   const CancelToken& cancel);
+  /// As Separator::model_seconds.
+  double model_seconds() const noexcept { return model_seconds_; }
 
  private:
-  void add(const Segment& segment, const SegmentPlan& plan);
-  void deliver(std::size_t frames, const TrackLevel& level, const Write& write);
+  void fill(SegmentBatch& batch, const SegmentPlan& plan, std::size_t first, const Read& read);
+  void add(const float* stems, const Segment& segment, const SegmentPlan& plan);
+  void deliver(const float* mix, const Segment& segment, std::size_t frames, const TrackLevel& level,
+               const Write& write);
 
   ModelInfo info_;
   StemMixing mixing_;
   SegmentSpacing spacing_;
   MixWindow window_;
   OverlapAdd sums_;  // [output x channel]
-  std::vector<float> inference_;
+  std::vector<SegmentBatch> batches_;
+  std::size_t batch_segments_;
   std::vector<float> weights_;
+  double model_seconds_ = 0;
 };
 
 }  // namespace demucs_ort

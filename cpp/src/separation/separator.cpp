@@ -11,21 +11,39 @@
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
+#include "separation/runs_in_flight.hpp"
 #include "separation/separation.hpp"
+#include "separation/stem_mixing.hpp"
 
 namespace demucs_ort {
+
+namespace {
+
+/// Loads what the sources need of a bag, before anybody asks the model what it computes at a time.
+const Model& prepared(const Model& model, const SourceMask& wanted) {
+  model.prepare(wanted);
+  return model;
+}
+
+/// All that the model computes at a time; in the background one run less, so that a deck finds a place at once.
+InFlight in_flight(const Model& model, Priority priority) {
+  const unsigned runs = model.max_concurrent_runs();
+  return {priority == Priority::background && runs > 1 ? runs - 1 : runs, model.max_batch()};
+}
+
+}  // namespace
 
 struct Separator::Impl {
   Impl(std::shared_ptr<const Model> model_in, const SeparatorOptions& options)
       : model(std::move(model_in)),
-        separation(model->info(), options),
-        run_options{{}, separation.sources(), options.priority} {
-    model->prepare(run_options.wanted);
-  }
+        wanted(StemMixing(model->info(), options).sources()),
+        priority(options.priority),
+        separation(model->info(), options, in_flight(prepared(*model, wanted), priority)) {}
 
   std::shared_ptr<const Model> model;
+  SourceMask wanted;
+  Priority priority;
   Separation separation;
-  RunOptions run_options;
 };
 
 Separator::Separator(std::shared_ptr<const Model> model, SeparatorOptions options) {
@@ -39,6 +57,7 @@ Separator::~Separator() = default;
 
 const std::vector<std::string>& Separator::stems() const noexcept { return impl_->separation.stems(); }
 const Model& Separator::model() const noexcept { return *impl_->model; }
+double Separator::model_seconds() const noexcept { return impl_->separation.model_seconds(); }
 
 void Separator::separate(const float* const* mix, std::size_t frames, float* const* const* stems,
                          const OnProgress& progress, const CancelToken& cancel) {
@@ -62,8 +81,9 @@ void Separator::separate(const float* const* mix, std::size_t frames, float* con
 
 std::size_t Separator::separate(const Read& read, const Write& write, const OnProgress& progress,
                                 const CancelToken& cancel) {
-  impl_->run_options.cancel = cancel;
-  const auto infer = [&](const float* mix, float* stems) { impl_->model->run(mix, 1, stems, impl_->run_options); };
+  const auto infer = [this](const float* mix, std::size_t segments, float* stems, const CancelToken& stop) {
+    impl_->model->run(mix, segments, stems, {stop, impl_->wanted, impl_->priority});
+  };
   return impl_->separation.run(infer, read, write, progress, cancel);
 }
 
