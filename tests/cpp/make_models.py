@@ -79,6 +79,27 @@ def glacial_nodes(graph: onnx.GraphProto, steps: int, size: int = 1000) -> None:
     graph.initializer.append(helper.make_tensor("square", TensorProto.INT64, [2], [size, size]))
 
 
+def hungry_model() -> onnx.GraphProto:
+    """ramp_model that also takes batch ** 20 numbers of memory: of more than two segments at a time it gets none."""
+    nodes = [
+        helper.make_node("Shape", ["mix"], ["size"], end=1),
+        helper.make_node("Cast", ["size"], ["batch_size"], to=TensorProto.DOUBLE),
+        helper.make_node("Pow", ["batch_size", "power"], ["count"]),
+        helper.make_node("Cast", ["count"], ["shape"], to=TensorProto.INT64),
+        helper.make_node("ReduceMin", ["mix"], ["least"], keepdims=0),
+        helper.make_node("Expand", ["least", "shape"], ["much"]),
+        helper.make_node("ReduceMean", ["much"], ["one"], keepdims=0),
+        helper.make_node("Sub", ["one", "one"], ["nothing"]),
+        helper.make_node("Add", ["steeper", "nothing"], ["same"]),
+    ]
+    graph = ramp_model()
+    graph.node[-2].input[0] = "same"
+    for place, node in enumerate(nodes):
+        graph.node.insert(1 + place, node)
+    graph.initializer.append(helper.make_tensor("power", TensorProto.DOUBLE, [], [20.0]))
+    return graph
+
+
 def endless_model() -> onnx.GraphProto:
     """gains_model that never ends by itself if a sample of the mix is above 1: only a stop inside a run ends it."""
     counter = helper.make_tensor_value_info("counter", TensorProto.INT64, [])
@@ -218,6 +239,11 @@ def main() -> None:
         save(folder, name, plain, METADATA)
     save(folder, "slow.onnx", gains_model(slow_nodes(3000), "same"), METADATA)
     save(folder, "ramp.onnx", ramp_model(), METADATA)
+    save(folder, "hungry.onnx", hungry_model(), METADATA)
+    one_segment = gains_model([], "mix")
+    for value in (one_segment.input[0], one_segment.output[0]):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    save(folder, "static.onnx", one_segment, METADATA)
     for name, steps in (("heavy", 4), ("glacial", 100)):
         graph = gains_model([], "same")
         glacial_nodes(graph, steps)

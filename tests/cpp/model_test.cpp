@@ -310,8 +310,64 @@ TEST(Model, FourSeparationsAtOnceGiveTheBitsOfOne) {
     for (auto& thread : threads) thread.join();
     for (const auto& result : results) EXPECT_EQ(result, alone) << runs << " runs";
   }
-  options.max_concurrent_runs = 0;
+  options.max_concurrent_runs = 65;
   EXPECT_THROW(Model::load(path_of("gains.onnx"), options), Error);
+}
+
+namespace {
+
+/// `count` segments in one call, from segment `first` of some noise on.
+std::vector<float> run_segments(const Model& model, std::size_t first, std::size_t count) {
+  static const auto mix = noise(10 * 2000);
+  std::vector<float> stems(count * 4000);
+  model.run(mix.data() + first * 2000, count, stems.data());
+  return stems;
+}
+
+}  // namespace
+
+TEST(Model, ComputesBatchesOfAnySizeAsSingleSegments) {
+  const auto single = Model::load(path_of("ramp.onnx"));
+  EXPECT_EQ(single->max_batch(), 1U);
+  std::vector<float> expected;
+  for (std::size_t i = 0; i < 10; ++i) {
+    const auto one = run_segments(*single, i, 1);
+    expected.insert(expected.end(), one.begin(), one.end());
+  }
+  for (const unsigned batch : {2U, 3U, 4U, 64U}) {
+    ModelOptions options;
+    options.max_batch = batch;
+    const auto model = Model::load(path_of("ramp.onnx"), options);
+    EXPECT_EQ(model->max_batch(), batch);
+    for (std::size_t count = 1; count <= 10; ++count) {
+      const std::vector<float> part(expected.data(), expected.data() + count * 4000);
+      EXPECT_EQ(run_segments(*model, 0, count), part) << count << " by " << batch;
+    }
+  }
+}
+
+TEST(Model, TakesSmallerBatchesWhenMemoryIsShort) {
+  ModelOptions options;
+  options.max_batch = 8;
+  const auto model = Model::load(path_of("hungry.onnx"), options);
+  EXPECT_EQ(run_segments(*model, 0, 9), run_segments(*Model::load(path_of("ramp.onnx")), 0, 9));
+  EXPECT_EQ(model->max_batch(), 2U);
+}
+
+TEST(Model, RefusesBatchesThatAreNotPossible) {
+  ModelOptions options;
+  options.max_batch = 65;
+  EXPECT_THROW(Model::load(path_of("gains.onnx"), options), Error);
+  options.max_batch = 2;
+  try {
+    Model::load(path_of("static.onnx"), options);
+    ADD_FAILURE() << "a batch for a file of one segment";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::invalid_argument);
+    EXPECT_NE(std::string(error.what()).find("--static-batch"), std::string::npos) << error.what();
+  }
+  options.max_batch = 0;
+  EXPECT_EQ(Model::load(path_of("static.onnx"), options)->max_batch(), 1U);
 }
 
 TEST(Model, LowPriorityChangesNoResult) {

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
 
+#include "base/usable_memory.hpp"
 #include "demucs_ort/model.hpp"
 
 #ifdef __linux__
@@ -93,4 +95,17 @@ TEST_F(UsableCoresOf, TheQuotaOfTheFirstVersion) {
   write("sys/fs/cgroup/cpu/docker/app/cpu.cfs_period_us", "100000");
   EXPECT_EQ(quota(root_), 3U);
 }
+
+TEST_F(UsableCoresOf, TheSmallestMemoryOfTheGroupsAroundIt) {
+  EXPECT_EQ(memory_limit(root_), INFINITY);
+  write("proc/self/cgroup", "0::/slice/app");
+  write("sys/fs/cgroup/slice/memory.max", "1000000");
+  write("sys/fs/cgroup/slice/app/memory.max", "max");
+  EXPECT_EQ(memory_limit(root_), 1e6);
+  write("proc/self/cgroup", "4:memory:/docker/app\n3:cpu,cpuacct:/other");
+  write("sys/fs/cgroup/memory/docker/app/memory.limit_in_bytes", "2000000");
+  EXPECT_EQ(memory_limit(root_), 2e6);
+}
 #endif
+
+TEST(UsableMemory, IsSomethingOnThisSystem) { EXPECT_GT(usable_memory(), 1U << 20U); }

@@ -33,7 +33,7 @@ ComputeShares choose_shares(const ModelOptions& options, const std::string& prov
 }
 
 unsigned affordable_runs(const ModelOptions& options, const ModelInfo& info, unsigned runs) {
-  if (options.max_concurrent_runs > 0) return runs;
+  if (options.max_concurrent_runs > 0 || runs == 1) return runs;
   const std::uint64_t budget = options.memory_mb > 0 ? std::uint64_t{options.memory_mb} << 20U : usable_memory() / 4;
   if (budget == 0) return runs;
   const std::uint64_t one = stems_in_flight * info.sources.size() * info.channels * info.segment_frames * sizeof(float);
