@@ -262,7 +262,8 @@ AudioReader::AudioReader(std::filesystem::path file, int sample_rate, std::size_
     : file_(std::move(file)),
       sample_rate_(sample_rate),
       channels_(channels),
-      decoder_(std::make_unique<Decoder>(file_, sample_rate, channels)) {}
+      decoder_(std::make_unique<Decoder>(file_, sample_rate, channels)),
+      tags_(decoder_->tags) {}
 
 AudioReader::~AudioReader() = default;
 
@@ -288,11 +289,12 @@ std::size_t AudioReader::read(std::size_t first, std::size_t frames, float* cons
     delivered += count;
   }
   position_ += delivered;
-  if (decoder_->ended) found_ = decoder_->found;
+  if (decoder_->ended && !measured_) {
+    found_ = decoder_->found;
+    measured_ = true;
+  }
   return delivered;
 }
-
-const Tags& AudioReader::tags() const noexcept { return decoder_->tags; }
 
 int AudioReader::declared_rate() const noexcept { return decoder_->codec->sample_rate; }
 
@@ -309,7 +311,7 @@ std::vector<std::string> AudioReader::warnings() const {
   if (found_.damaged > 0) {
     sentences.push_back(name + std::to_string(found_.damaged) + " damaged packets were left out");
   }
-  if (tags().picture_unusable) {
+  if (tags_.picture_unusable) {
     sentences.push_back(name + "its cover picture is neither JPEG nor PNG and was left out");
   }
   return sentences;

@@ -31,7 +31,7 @@ class AudioReader {
   };
   const Found& found() const noexcept { return found_; }
 
-  const Tags& tags() const noexcept;
+  const Tags& tags() const noexcept { return tags_; }
   /// The sample rate that the file's header states.
   int declared_rate() const noexcept;
   /// What a person should know of the file, a sentence each; complete after the first pass.
@@ -43,6 +43,8 @@ class AudioReader {
   int sample_rate_;
   std::size_t channels_;
   std::unique_ptr<Decoder> decoder_;
+  Tags tags_;
   std::size_t position_ = 0;
   Found found_;
+  bool measured_ = false;  // then found_ does not change any more
 };

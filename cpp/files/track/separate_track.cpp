@@ -19,6 +19,7 @@
 #include "demucs_ort/separator.hpp"
 #include "read/audio_reader.hpp"
 #include "read/packet_copy.hpp"
+#include "read/read_ahead.hpp"
 #include "read/song_feed.hpp"
 #include "read/song_tags.hpp"
 #include "stem_file/stem_settings.hpp"
@@ -114,17 +115,18 @@ TrackResult separate_track(demucs_ort::Separator& separator, const TrackJob& job
   const auto& model = separator.model().info();
   AudioReader reader(job.input, model.sample_rate, model.channels);
   TrackFiles files(separator.stems(), job, settings);
+  ReadAhead ahead(reader, model.channels);
 
-  separator.separate([&](std::size_t first, std::size_t frames,
-                         float* const* channels) { return reader.read(first, frames, channels); },
-                     [&](std::size_t, std::size_t frames, const float* const* const* stems) {
-                       if (!files.is_open()) files.open(reader, model.sample_rate, model.channels);
-                       files.write(frames, stems);
-                     },
-                     [&](const demucs_ort::Progress& news) {
-                       if (progress) progress(news.fraction);
-                     },
-                     cancel);
+  separator.separate(
+      [&](std::size_t, std::size_t frames, float* const* channels) { return ahead.read(frames, channels); },
+      [&](std::size_t, std::size_t frames, const float* const* const* stems) {
+        if (!files.is_open()) files.open(reader, model.sample_rate, model.channels);
+        files.write(frames, stems);
+      },
+      [&](const demucs_ort::Progress& news) {
+        if (progress) progress(news.fraction);
+      },
+      cancel);
 
   TrackResult result;
   result.input = job.input;

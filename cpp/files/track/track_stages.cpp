@@ -21,6 +21,7 @@
 #include "write/encode_stage.hpp"
 #include "write/rate_stage.hpp"
 #include "write/separate_files.hpp"
+#include "write/write_behind_stage.hpp"
 
 namespace fs = std::filesystem;
 
@@ -58,8 +59,10 @@ TrackStages::TrackStages(const FileSettings& settings, const std::vector<fs::pat
     files_ = std::make_unique<SeparateFiles>(files, encoding, track.file_rate, track.length, encoders, track.tags);
   }
 
-  // The way of finished frames: they are folded into the places of a stem file, converted to the files' rate, the mix
-  // of a stem file is put before them, they are kept from clipping and encoded; the packets go into the files.
+  // The way of finished frames: on a thread of their own, they are folded into the places of a stem file, converted to
+  // the files' rate, the mix of a stem file is put before them, they are kept from clipping and encoded; the packets go
+  // into the files.
+  stages_.add<WriteBehindStage>(track.places.empty() ? streams : track.places.size(), track.channels);
   if (!track.places.empty()) stages_.add<FoldStage>(track.places);
   stages_.add<RateStage>(streams, track.channels, track.rate, track.file_rate, track.length);
   if (track.copied_mix != nullptr) {

@@ -1,13 +1,15 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "write/audio_encoder.hpp"
 #include "write/packet_sink.hpp"
 #include "write/stage.hpp"
 
-/// Encodes every stream. Its packets go to `packets`, which follows the last stage. Throws ExitError exit_output.
+/// Encodes every stream, all at the same time. The packets go to `packets`, which follows the last stage, a stream's
+/// after the other's. Throws ExitError exit_output.
 class EncodeStage : public Stage {
  public:
   /// first: the number that `packets` has for the first of these streams. min_delay: frames that every stream has at
@@ -19,6 +21,11 @@ class EncodeStage : public Stage {
   void finish() override;
 
  private:
+  /// A sink that keeps the packets.
+  class Packets;
+
+  /// Lets every stream's encoder do the same on a thread of its own, and hands on what comes out.
+  void encode_all(const std::function<void(std::size_t stream, PacketSink& packets)>& encode);
   void write_silence();
 
   std::vector<AudioEncoder> encoders_;

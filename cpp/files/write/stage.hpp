@@ -30,6 +30,14 @@ class Stage {
 /// Stages, in the order in which the frames go through them.
 class StageList {
  public:
+  StageList() = default;
+  StageList(const StageList&) = delete;
+  StageList& operator=(const StageList&) = delete;
+  /// From front to back: a stage may still pass on frames until it goes.
+  ~StageList() {
+    for (auto& stage : stages_) stage.reset();
+  }
+
   template <typename Added, typename... Arguments>
   Added& add(Arguments&&... arguments) {
     auto stage = std::make_unique<Added>(std::forward<Arguments>(arguments)...);
