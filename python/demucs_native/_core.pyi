@@ -23,23 +23,27 @@ class Model:
     Raises Error if the file or ONNX Runtime is unusable.
     """
     @typing.overload
-    def __init__(self, data: bytes, *, provider: str = 'cpu', threads: int = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: int = 1, low_priority: bool = False) -> None:
+    def __init__(self, data: bytes, *, provider: str = 'cpu', threads: int = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: int = 0, max_batch: int = 0, memory_mb: int = 0, low_priority: bool = False) -> None:
         """
         Loads a model from the bytes of an .onnx or .ort file. Bytes are never taken for a path.
         """
     @typing.overload
-    def __init__(self, path: os.PathLike[str] | str, *, provider: str = 'cpu', threads: int = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: int = 1, low_priority: bool = False) -> None:
+    def __init__(self, path: os.PathLike[str] | str, *, provider: str = 'cpu', threads: int = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: int = 0, max_batch: int = 0, memory_mb: int = 0, low_priority: bool = False) -> None:
         """
         Loads an .onnx or .ort file, or the .json file of a bag of models.
         
-        threads: threads of one inference; 0: one per physical core that this process may use (its affinity mask and, on Linux,
-            the quota of its control group).
+        threads: threads that compute at a time, of all inferences together; 0: one per physical core that this process may use
+            (its affinity mask and, on Linux, the quota of its control group).
         provider: what computes: "cpu", another one of providers(), or "auto" for the first GPU provider that works, else
             "cpu". If the provider you name is missing, fails or computes nonsense, Error is raised: the library never
             switches to another one on its own.
         provider_options: options of the provider, as ONNX Runtime documents them.
-        max_concurrent_runs: how many inferences run at a time; further callers wait. Times `threads` it is the thread budget
-            of all who share the model.
+        max_concurrent_runs: inferences that run at a time, at most 64; further callers wait. 0 chooses: on "cpu" one for every
+            four threads, as many as memory_mb allows; one on other providers. The stems are the same to the bit.
+        max_batch: segments that one inference computes, at most 64. 0 chooses: 8 on "cuda", fewer if its memory is too short,
+            and 1 on other providers. More than 1 is possible on "cpu" and "cuda".
+        memory_mb: MiB that may be chosen for inferences at a time, besides the loaded model (htdemucs: 210 each); 0: a quarter
+            of what this process may have.
         low_priority: ONNX Runtime's threads use only the time that other programs leave.
         """
     def run(self, mix: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
@@ -75,6 +79,12 @@ class Model:
     def description(self) -> str:
         ...
     @property
+    def max_batch(self) -> int:
+        ...
+    @property
+    def max_concurrent_runs(self) -> int:
+        ...
+    @property
     def members(self) -> list[str]:
         ...
     @property
@@ -102,6 +112,9 @@ class Model:
         ...
     @property
     def sources(self) -> list[str]:
+        ...
+    @property
+    def threads(self) -> int:
         ...
     @property
     def trained(self) -> bool:

@@ -47,9 +47,10 @@ void ReadAhead::decode() {
   }
 }
 
-std::size_t ReadAhead::read(std::size_t frames, float* const* channels) {
+std::size_t ReadAhead::read(std::size_t first, std::size_t frames, float* const* channels) {
+  if (first == 0) ended_ = false;
   std::size_t delivered = 0;
-  while (delivered < frames) {
+  while (delivered < frames && !ended_) {
     const Block* block = queue_.to_empty();
     if (block == nullptr) {
       if (failure_) std::rethrow_exception(failure_);
@@ -62,10 +63,9 @@ std::size_t ReadAhead::read(std::size_t frames, float* const* channels) {
     taken_ += count;
     delivered += count;
     if (taken_ < block->frames) break;
-    const bool last = block->frames < block_frames;
+    ended_ = block->frames < block_frames;
     taken_ = 0;
     queue_.emptied();
-    if (last) break;
   }
   return delivered;
 }

@@ -17,8 +17,8 @@ class ReadAhead {
   ReadAhead(AudioReader& reader, std::size_t channels);
   ~ReadAhead() { queue_.close(); }
 
-  /// The next frames of the pass, fewer only at its end.
-  std::size_t read(std::size_t frames, float* const* channels);
+  /// The contract of demucs_ort::Read.
+  std::size_t read(std::size_t first, std::size_t frames, float* const* channels);
 
  private:
   struct Block {
@@ -32,6 +32,7 @@ class ReadAhead {
   AudioReader& reader_;
   std::size_t channels_;
   BoundedQueue<Block> queue_;
+  bool ended_ = false;                // the pass
   std::size_t taken_ = 0;             // of the block that is read
   std::exception_ptr failure_;        // set before the queue ends
   demucs_ort::JoiningThread thread_;  // last: the first to go

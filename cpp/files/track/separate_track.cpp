@@ -117,16 +117,16 @@ TrackResult separate_track(demucs_ort::Separator& separator, const TrackJob& job
   TrackFiles files(separator.stems(), job, settings);
   ReadAhead ahead(reader, model.channels);
 
-  separator.separate(
-      [&](std::size_t, std::size_t frames, float* const* channels) { return ahead.read(frames, channels); },
-      [&](std::size_t, std::size_t frames, const float* const* const* stems) {
-        if (!files.is_open()) files.open(reader, model.sample_rate, model.channels);
-        files.write(frames, stems);
-      },
-      [&](const demucs_ort::Progress& news) {
-        if (progress) progress(news.fraction);
-      },
-      cancel);
+  separator.separate([&](std::size_t first, std::size_t frames,
+                         float* const* channels) { return ahead.read(first, frames, channels); },
+                     [&](std::size_t, std::size_t frames, const float* const* const* stems) {
+                       if (!files.is_open()) files.open(reader, model.sample_rate, model.channels);
+                       files.write(frames, stems);
+                     },
+                     [&](const demucs_ort::Progress& news) {
+                       if (progress) progress(news.fraction);
+                     },
+                     cancel);
 
   TrackResult result;
   result.input = job.input;
