@@ -9,6 +9,7 @@ ONNX Runtime computes: the library of the package onnxruntime, onnxruntime-gpu o
 installed. DEMUCS_ORT_ONNXRUNTIME names another library.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +78,7 @@ def demo_model(
     provider_options: Mapping[str, str] | None = None,
     max_concurrent_runs: int = 1,
     low_priority: bool = False,
+    provider_library: str | os.PathLike[str] | None = None,
 ) -> Model:
     """The small model that comes with this package: trained on synthesised songs only, for trying and testing.
 
@@ -90,4 +92,5 @@ def demo_model(
         provider_options=provider_options,
         max_concurrent_runs=max_concurrent_runs,
         low_priority=low_priority,
+        provider_library=provider_library,
     )

@@ -100,13 +100,14 @@ typedef struct demucs_ort_model_options {
   size_t provider_option_count;        /* pairs */
   uint32_t max_concurrent_runs;        /* inferences at a time, 1 to 64; 0 and default: 1 */
   int32_t low_priority;                /* 1: ONNX Runtime's threads use only the time that others leave */
+  const char* provider_library;        /* path of a library that has `provider`; NULL: ONNX Runtime has it */
 } demucs_ort_model_options;
 
 /* The threads that `threads` 0 stands for: one for each core that this process may use. Thread: any. */
 DEMUCS_ORT_EXPORT uint32_t demucs_ort_default_threads(void);
 
-/* Calls `take` once for each provider that the ONNX Runtime library offers, with the name that `provider` takes.
- * Thread: any. */
+/* Calls `take` once for each provider that `provider_library` and the ONNX Runtime library offer, with the name that
+ * `provider` takes. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_available_providers(const demucs_ort_model_options* options,
                                                                    void (*take)(void* user_data, const char* name),
                                                                    void* user_data);

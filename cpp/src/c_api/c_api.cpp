@@ -51,6 +51,7 @@ ModelOptions convert_model(const demucs_ort_model_options* given) {
   }
   if (known.max_concurrent_runs > 0) options.max_concurrent_runs = known.max_concurrent_runs;
   options.low_priority = known.low_priority != 0;
+  options.provider_library = path(known.provider_library);
   return options;
 }
 
