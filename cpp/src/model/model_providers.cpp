@@ -60,7 +60,7 @@ struct Added {
   std::string runtime_name;
 };
 
-/// Names that are not `known` are ONNX Runtime's in short: "mlx" for "MLXExecutionProvider".
+/// Names that are not `known` are ONNX Runtime's in short: "vitisai" for "VitisAIExecutionProvider".
 std::string short_name(std::string runtime_name) {
   constexpr std::string_view end = "ExecutionProvider";
   if (const auto at = runtime_name.rfind(end); at != std::string::npos && at != 0) runtime_name.erase(at);

@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
+#include "base/process.hpp"
 #include "base/utf8.hpp"
 #include "base/utf8_text.hpp"
 #include "demucs_ort/error.hpp"
@@ -68,6 +71,7 @@ struct Plugin {
   const PluginFunctions* functions;
   Ort::Env environment;
   std::vector<const OrtEpDevice*> devices;
+  Process process;
 
   std::string name(const OrtEpDevice* device) const { return utf8_text(functions->EpDevice_EpName(device)); }
   /// Index into `device_types`.
@@ -100,8 +104,18 @@ Error unusable(const fs::path& library, const std::string& reason) {
   return {Status::runtime_missing, "the provider library '" + utf8(library) + "' cannot be used: " + reason};
 }
 
+/// 23 of "1.23.2", which is also the newest interface: asked for a newer one, ONNX Runtime writes to standard error.
+std::uint32_t newest_api(const OrtApiBase& runtime) {
+  const std::string_view version = runtime.GetVersionString();
+  std::uint32_t minor = 0;
+  if (const auto dot = version.find('.'); dot != std::string_view::npos) {
+    std::from_chars(version.data() + dot + 1, version.data() + version.size(), minor);
+  }
+  return minor;
+}
+
 const PluginFunctions& plugin_functions(const OrtApiBase& runtime, const fs::path& library) {
-  const OrtApi* const api = runtime.GetApi(plugin_api);
+  const OrtApi* const api = newest_api(runtime) < plugin_api ? nullptr : runtime.GetApi(plugin_api);
   if (api == nullptr) {
     throw unusable(library, std::string("it needs ONNX Runtime 1.23 or later, and this is ") +
                                 runtime.GetVersionString() + "; name a newer one in DEMUCS_ORT_ONNXRUNTIME");
@@ -117,7 +131,7 @@ std::vector<const OrtEpDevice*> all_devices(const PluginFunctions& functions, co
 }
 
 Plugin load(const PluginFunctions& functions, const fs::path& library) {
-  Plugin plugin{&functions, Ort::Env(ORT_LOGGING_LEVEL_FATAL, "demucs_ort"), {}};
+  Plugin plugin{&functions, Ort::Env(ORT_LOGGING_LEVEL_FATAL, "demucs_ort"), {}, {}};
   try {
     const auto before = all_devices(functions, plugin.environment);
     const auto name = "demucs_ort: " + utf8(library);
@@ -194,6 +208,11 @@ std::vector<std::string> plugin_providers(const fs::path& library) {
 void add_plugin_provider(Ort::SessionOptions& session, const std::string& runtime_name, const std::string& provider,
                          const ModelOptions& options) {
   const auto& plugin = find_plugin(options.provider_library);
+  if (plugin.process.has_forked()) {
+    throw Error(Status::runtime_failed, "this process was forked from one that had loaded the provider library '" +
+                                            utf8(options.provider_library) +
+                                            "', whose threads it does not have; load the model in a new process");
+  }
   auto settings = provider_settings(provider, options);
   const auto wanted = settings.extract("device_type");
   const OrtEpDevice* const device =

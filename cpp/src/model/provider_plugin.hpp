@@ -17,7 +17,8 @@ void load_provider_plugin(const OrtApiBase& runtime, const std::filesystem::path
 std::vector<std::string> plugin_providers(const std::filesystem::path& library);
 
 /// Lets the provider of that name, which options.provider_library has, compute on one device. Throws Error
-/// runtime_missing if there is no such device; what the provider itself says is an Ort::Exception.
+/// runtime_missing if there is no such device, runtime_failed in a child that was forked after the library was loaded;
+/// what the provider itself says is an Ort::Exception.
 void add_plugin_provider(Ort::SessionOptions& session, const std::string& runtime_name, const std::string& provider,
                          const ModelOptions& options);
 
