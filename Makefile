@@ -91,13 +91,20 @@ build/openvino/ready: .venv/tools
 	  $(VENV)/pip install -q -c constraints.txt --no-deps --target $(@D) onnxruntime-openvino
 	@touch $@
 
+# OpenVINO as a library that the present ONNX Runtime loads; its package exists for the same platforms.
+build/openvino_plugin/ready: .venv/tools
+	@rm -rf $(@D); mkdir -p $(@D)
+	@[ "$$(uname -sm)" != "Linux x86_64" ] || \
+	  $(VENV)/pip install -q -c constraints.txt --no-deps --target $(@D) onnxruntime-ep-openvino
+	@touch $@
+
 # The oldest ONNX Runtime that docs/models.md claims.
 build/oldest_onnxruntime/ready: .venv/tools
 	@rm -rf $(@D); mkdir -p $(@D)
 	@$(VENV)/pip install -q --no-deps --target $(@D) onnxruntime==1.21.0
 	@touch $@
 
-test: build build/openvino/ready build/oldest_onnxruntime/ready
+test: build build/openvino/ready build/openvino_plugin/ready build/oldest_onnxruntime/ready
 	@$(VENV)/python scripts/run_tests.py
 
 # Some minutes of building, so no part of `test`; CI runs both beside it.

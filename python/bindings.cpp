@@ -123,11 +123,12 @@ Array run(const ModelPtr& model, const MixArgument& mix_argument) {
 using ProviderOptions = std::map<std::string, std::string>;
 
 ModelOptions model_options(const std::string& provider, const std::optional<ProviderOptions>& provider_options,
-                           unsigned threads, unsigned max_concurrent_runs, unsigned max_batch, std::size_t memory_mb,
-                           bool low_priority) {
+                           const std::optional<std::filesystem::path>& provider_library, unsigned threads,
+                           unsigned max_concurrent_runs, unsigned max_batch, std::size_t memory_mb, bool low_priority) {
   ModelOptions options;
   options.provider = provider;
   options.provider_options = provider_options.value_or(ProviderOptions{});
+  options.provider_library = provider_library.value_or(std::filesystem::path{});
   options.threads = threads;
   options.max_concurrent_runs = max_concurrent_runs;
   options.max_batch = max_batch;
@@ -178,40 +179,43 @@ PYBIND11_MODULE(_core, module) {
 
   module.def(
       "providers",
-      [] {
-        const ModelOptions options = model_options("cpu", std::nullopt, 0, 0, 0, 0, false);
+      [](const std::optional<std::filesystem::path>& provider_library) {
+        const ModelOptions options = model_options("cpu", std::nullopt, provider_library, 0, 0, 0, 0, false);
         return with_onnxruntime([&] { return Model::available_providers(options); });
       },
-      "The providers that the ONNX Runtime library offers, as `Model` takes them. Raises Error.");
+      py::kw_only(), py::arg("provider_library") = py::none(),
+      "The providers that the ONNX Runtime library and `provider_library` offer, as `Model` takes them. Raises Error.");
 
   py::classh<Model>(module, "Model",
                     "An HTDemucs model exported by demucs-export. Immutable; threads may share it.\n\n"
                     "Raises Error if the file or ONNX Runtime is unusable.")
       .def(py::init([](const py::bytes& data, const std::string& provider, unsigned threads,
                        const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
-                       unsigned max_batch, std::size_t memory_mb, bool low_priority) {
+                       unsigned max_batch, std::size_t memory_mb, bool low_priority,
+                       const std::optional<std::filesystem::path>& provider_library) {
              const auto view = static_cast<std::string_view>(data);
              const Released release;
-             const ModelOptions options = model_options(provider, provider_options, threads, max_concurrent_runs,
-                                                        max_batch, memory_mb, low_priority);
+             const ModelOptions options = model_options(provider, provider_options, provider_library, threads,
+                                                        max_concurrent_runs, max_batch, memory_mb, low_priority);
              return std::const_pointer_cast<Model>(
                  with_onnxruntime([&] { return Model::load(view.data(), view.size(), options); }));
            }),
            py::arg("data"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
            py::arg("provider_options") = py::none(), py::arg("max_concurrent_runs") = 0, py::arg("max_batch") = 0,
-           py::arg("memory_mb") = 0, py::arg("low_priority") = false,
+           py::arg("memory_mb") = 0, py::arg("low_priority") = false, py::arg("provider_library") = py::none(),
            "Loads a model from the bytes of an .onnx or .ort file. Bytes are never taken for a path.")
       .def(py::init([](const std::filesystem::path& path, const std::string& provider, unsigned threads,
                        const std::optional<ProviderOptions>& provider_options, unsigned max_concurrent_runs,
-                       unsigned max_batch, std::size_t memory_mb, bool low_priority) {
+                       unsigned max_batch, std::size_t memory_mb, bool low_priority,
+                       const std::optional<std::filesystem::path>& provider_library) {
              const Released release;
-             const ModelOptions options = model_options(provider, provider_options, threads, max_concurrent_runs,
-                                                        max_batch, memory_mb, low_priority);
+             const ModelOptions options = model_options(provider, provider_options, provider_library, threads,
+                                                        max_concurrent_runs, max_batch, memory_mb, low_priority);
              return std::const_pointer_cast<Model>(with_onnxruntime([&] { return Model::load(path, options); }));
            }),
            py::arg("path"), py::kw_only(), py::arg("provider") = "cpu", py::arg("threads") = 0,
            py::arg("provider_options") = py::none(), py::arg("max_concurrent_runs") = 0, py::arg("max_batch") = 0,
-           py::arg("memory_mb") = 0, py::arg("low_priority") = false,
+           py::arg("memory_mb") = 0, py::arg("low_priority") = false, py::arg("provider_library") = py::none(),
            R"(Loads an .onnx or .ort file, or the .json file of a bag of models.
 
 threads: threads that compute at a time, of all inferences together; 0: one per physical core that this process may use

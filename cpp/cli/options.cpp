@@ -86,9 +86,12 @@ void add_compute_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   add_pairs(app, "--provider-option", model_options.provider_options,
             "An option of the provider, as ONNX Runtime documents it; may be repeated", "NAME=VALUE");
+  app.add_option("--provider-library", model_options.provider_library,
+                 "A library that adds providers to ONNX Runtime 1.23 or later, of which --provider names one")
+      ->option_text("FILE");
   app.add_flag("--low-priority", model_options.low_priority, "Use only the processor time that other programs leave");
   app.add_flag("--list-providers", options.list_providers,
-               "Print the providers that this ONNX Runtime offers, and stop");
+               "Print the providers that this ONNX Runtime and --provider-library offer, and stop");
 }
 
 /// What is written, and how it is named.

@@ -9,6 +9,7 @@ ONNX Runtime computes: the library of the package onnxruntime, onnxruntime-gpu o
 installed. DEMUCS_ORT_ONNXRUNTIME names another library.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,6 +80,7 @@ def demo_model(
     max_batch: int = 0,
     memory_mb: int = 0,
     low_priority: bool = False,
+    provider_library: str | os.PathLike[str] | None = None,
 ) -> Model:
     """The small model that comes with this package: trained on synthesised songs only, for trying and testing.
 
@@ -94,4 +96,5 @@ def demo_model(
         max_batch=max_batch,
         memory_mb=memory_mb,
         low_priority=low_priority,
+        provider_library=provider_library,
     )

@@ -23,12 +23,12 @@ class Model:
     Raises Error if the file or ONNX Runtime is unusable.
     """
     @typing.overload
-    def __init__(self, data: bytes, *, provider: str = 'cpu', threads: int = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: int = 0, max_batch: int = 0, memory_mb: int = 0, low_priority: bool = False) -> None:
+    def __init__(self, data: bytes, *, provider: str = 'cpu', threads: int = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: int = 0, max_batch: int = 0, memory_mb: int = 0, low_priority: bool = False, provider_library: os.PathLike[str] | str | None = None) -> None:
         """
         Loads a model from the bytes of an .onnx or .ort file. Bytes are never taken for a path.
         """
     @typing.overload
-    def __init__(self, path: os.PathLike[str] | str, *, provider: str = 'cpu', threads: int = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: int = 0, max_batch: int = 0, memory_mb: int = 0, low_priority: bool = False) -> None:
+    def __init__(self, path: os.PathLike[str] | str, *, provider: str = 'cpu', threads: int = 0, provider_options: collections.abc.Mapping[str, str] | None = None, max_concurrent_runs: int = 0, max_batch: int = 0, memory_mb: int = 0, low_priority: bool = False, provider_library: os.PathLike[str] | str | None = None) -> None:
         """
         Loads an .onnx or .ort file, or the .json file of a bag of models.
         
@@ -331,9 +331,9 @@ class Stream:
         """
 def _set_default_library(path: os.PathLike[str] | str) -> None:
     ...
-def providers() -> list[str]:
+def providers(*, provider_library: os.PathLike[str] | str | None = None) -> list[str]:
     """
-    The providers that the ONNX Runtime library offers, as `Model` takes them. Raises Error.
+    The providers that the ONNX Runtime library and `provider_library` offer, as `Model` takes them. Raises Error.
     """
 def separate_file(path: os.PathLike[str] | str, out: os.PathLike[str] | str, model: Model | None = None, *, format: typing.Literal['wav', 'flac', 'mp3', 'm4a', 'ogg', 'stem.mp4'] = 'wav', codec: typing.Literal['', 'aac', 'alac'] = '', bit_depth: typing.Literal['', '16', '24', '32f'] = '', bitrate: int = 0, sample_rate: int = 0, clip_mode: typing.Literal['none', 'rescale', 'clamp'] = 'none', filename: str = '', stem_names: collections.abc.Mapping[str, str] = {}, stem_colors: collections.abc.Mapping[str, str] = {}, fold: collections.abc.Mapping[str, str] = {}, preserve_mix: bool = False, overlap: float = 0.25, shifts: int = 0, seed: int = 0, shift_offsets: collections.abc.Sequence[int] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, priority: typing.Literal['background', 'normal', 'foreground'] = 'normal', progress: collections.abc.Callable[[float], None] | None = None) -> list[pathlib.Path]:
     """

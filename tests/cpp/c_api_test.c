@@ -60,9 +60,11 @@ static int is_share(const buffers* all, size_t stem, float gain) {
 static void test_structs_have_the_layout_of_the_first_release(void) {
   if (sizeof(void*) != 8 || sizeof(size_t) != 8) return;
   CHECK(sizeof(demucs_ort_status) == 4);
-  CHECK(sizeof(demucs_ort_model_options) == 72);
+  CHECK(sizeof(demucs_ort_model_options) == 80);
   CHECK(offsetof(demucs_ort_model_options, onnxruntime_library) == 24);
-  CHECK(offsetof(demucs_ort_model_options, low_priority) == 52 && offsetof(demucs_ort_model_options, memory_mb) == 64);
+  CHECK(offsetof(demucs_ort_model_options, low_priority) == 52);
+  CHECK(offsetof(demucs_ort_model_options, max_batch) == 56);
+  CHECK(offsetof(demucs_ort_model_options, provider_library) == 72);
   CHECK(sizeof(demucs_ort_model_info) == 136);
   CHECK(offsetof(demucs_ort_model_info, precision) == 56);
   CHECK(offsetof(demucs_ort_model_info, runtime_version) == 96);
@@ -212,6 +214,10 @@ static void test_loading_fails_with_a_reason(void) {
   CHECK_FAILS(demucs_ort_model_load(path_of("gains.onnx"), &options, &model), DEMUCS_ORT_INVALID_ARGUMENT,
               "provider_options[3] is NULL");
   options.provider_option_count = 0;
+  CHECK(options.provider_library == NULL);
+  options.provider_library = "nowhere.so";
+  CHECK_FAILS(demucs_ort_model_load(path_of("gains.onnx"), &options, &model), DEMUCS_ORT_RUNTIME_MISSING, "nowhere.so");
+  options.provider_library = NULL;
   options.max_concurrent_runs = 65;
   CHECK_FAILS(demucs_ort_model_load(path_of("gains.onnx"), &options, &model), DEMUCS_ORT_INVALID_ARGUMENT, "runs");
   CHECK_FAILS(demucs_ort_model_options_init(NULL, sizeof options), DEMUCS_ORT_INVALID_ARGUMENT, "options is NULL");

@@ -262,6 +262,23 @@ TEST(Model, RefusesAnUnknownProvider) {
   }
 }
 
+TEST(Model, RefusesALibraryThatHasNoProviders) {
+  ModelOptions options;
+  for (const auto& library : {std::filesystem::path("nowhere.so"), path_of("gains.onnx")}) {
+    options.provider_library = library;
+    for (const char* provider : {"cpu", "auto", "webgpu"}) {  // nor does "auto" pass over what was named
+      options.provider = provider;
+      try {
+        Model::load(path_of("gains.onnx"), options);
+        FAIL() << "accepted " << library;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.status(), Status::runtime_missing);
+      }
+    }
+    EXPECT_THROW(Model::available_providers(options), Error);
+  }
+}
+
 TEST(Model, CancelStopsInsideASegmentAndLeavesTheModelUsable) {
   const auto model = Model::load(path_of("endless.onnx"));
   auto mix = noise(2 * 1000);

@@ -26,6 +26,17 @@ TEST(ProviderSettings, OpenVinoGetsPrecisionAndThreads) {
             R"({"CPU":{"INFERENCE_PRECISION_HINT":"bf16","INFERENCE_NUM_THREADS":3}})");
 }
 
+TEST(ProviderSettings, OpenVinoAsAPlugInGetsPrecisionOnEveryDeviceAndChoosesNone) {
+  ModelOptions options;
+  options.provider_library = "libonnxruntime_providers_openvino_plugin.so";
+  options.threads = 3;
+  const ProviderSettings expected{
+      {"load_config", R"({"CPU":{"INFERENCE_PRECISION_HINT":"f32","INFERENCE_NUM_THREADS":3},)"
+                      R"("GPU":{"INFERENCE_PRECISION_HINT":"f32"},"NPU":{"INFERENCE_PRECISION_HINT":"f32"}})"}};
+  EXPECT_EQ(provider_settings("openvino", options), expected);
+  EXPECT_EQ(provider_settings("openvino-bf16", options).at("device_type"), "CPU");
+}
+
 TEST(ProviderSettings, OthersGetOnlyWhatTheCallerSays) {
   ModelOptions options;
   options.provider_options = {{"device_id", "1"}};

@@ -379,20 +379,18 @@ def test_several_jobs_write_what_one_writes(cli: Cli, gains_model: Path, tmp_pat
             assert (tmp_path / "1" / file).read_bytes() == (tmp_path / "4" / file).read_bytes()
 
 
-def test_jobs_share_the_threads(cli_path: Path, gains_model: Path, tmp_path: Path) -> None:
-    """Two jobs with two threads: no more than two threads ever compute, besides those that wait."""
+def test_jobs_share_threads_and_runs(cli: Cli, gains_model: Path, tmp_path: Path) -> None:
+    """However many tracks at a time: as many threads as were asked for, and as many runs as suit these."""
     for name in "ab":
-        song(tmp_path / f"music/{name}.wav", 300_000)
-    slow = gains_model.with_name("slow.onnx")
-    options = ["-m", slow, "--threads", "2", "--jobs", "2", tmp_path / "music", tmp_path / "out"]
-    process = subprocess.Popen([cli_path, *options], stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    while "20 %" not in process.stderr.readline():
-        assert process.poll() is None
-    tasks = list(Path(f"/proc/{process.pid}/task").iterdir())
-    process.kill()
-    process.communicate()
-    assert len(tasks) <= 5  # two jobs, the watcher of signals, and none of ONNX Runtime's beyond
+        song(tmp_path / f"music/{name}.wav", 3000)
+    facts = {}
+    for threads, runs in (("2", "0"), ("8", "0"), ("2", "3")):
+        report = tmp_path / f"{threads} {runs}.json"
+        options = ["-m", gains_model, "--threads", threads, "--runs", runs, "--jobs", "2", "--json", report]
+        assert cli(*options, "--force", tmp_path / "music", tmp_path / "out").returncode == 0
+        told = json.loads(report.read_text())
+        facts[threads, runs] = (told["threads"], told["max_concurrent_runs"], told["max_batch"], told["jobs"])
+    assert facts == {("2", "0"): (2, 1, 1, 2), ("8", "0"): (8, 2, 1, 2), ("2", "3"): (2, 3, 1, 2)}
 
 
 @pytest.mark.parametrize("options", [["--jobs", "0"], ["--jobs", "65"], ["--jobs", "two"]])

@@ -102,13 +102,14 @@ typedef struct demucs_ort_model_options {
   int32_t low_priority;                /* 1: ONNX Runtime's threads use only the time that others leave */
   uint32_t max_batch;                  /* segments of one inference, at most 64; 0: chosen, 8 on cuda, else 1 */
   size_t memory_mb;                    /* MiB for inferences at a time; 0: a quarter of what the process may have */
+  const char* provider_library;        /* path of a library that has `provider`; NULL: ONNX Runtime has it */
 } demucs_ort_model_options;
 
 /* The threads that `threads` 0 stands for: one for each core that this process may use. Thread: any. */
 DEMUCS_ORT_EXPORT uint32_t demucs_ort_default_threads(void);
 
-/* Calls `take` once for each provider that the ONNX Runtime library offers, with the name that `provider` takes.
- * Thread: any. */
+/* Calls `take` once for each provider that `provider_library` and the ONNX Runtime library offer, with the name that
+ * `provider` takes. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_available_providers(const demucs_ort_model_options* options,
                                                                    void (*take)(void* user_data, const char* name),
                                                                    void* user_data);

@@ -60,6 +60,12 @@ struct ModelOptions {
   std::string provider = "cpu";
   /// Passed on to the provider as ONNX Runtime documents them, e.g. {{"device_id", "1"}} for cuda.
   std::map<std::string, std::string> provider_options;
+  /// A shared library that adds providers to ONNX Runtime 1.23 or later, e.g. that of the Python package
+  /// onnxruntime-ep-webgpu. `provider` then names one of them, in lower case and without "ExecutionProvider", or is
+  /// "auto": the first of them if it works, otherwise cpu. `provider_options` may choose the device: {{"device_type",
+  /// "GPU"}}, "GPU.1" (the second), "NPU" or "CPU"; otherwise it is the first GPU, NPU or CPU, in this order. The
+  /// library stays loaded until the process ends.
+  std::filesystem::path provider_library;
   /// Threads that compute at a time, those that call `run` included, at most 1024; 0: one per core that this process
   /// may use (`Model::default_threads`). Inferences that run at a time share them: one alone uses all but those of the
   /// callers that are not there.
@@ -104,8 +110,8 @@ class DEMUCS_ORT_EXPORT Model {
   Model& operator=(const Model&) = delete;
   ~Model();
 
-  /// The providers of the ONNX Runtime library, by the names that `ModelOptions::provider` takes. Of `options` only
-  /// `onnxruntime_library` is used. Throws `Error` runtime_missing.
+  /// The providers of `ModelOptions::provider_library` and of the ONNX Runtime library, by the names that
+  /// `ModelOptions::provider` takes. Of `options` only the two libraries are used. Throws `Error` runtime_missing.
   /// Thread: any.
   static std::vector<std::string> available_providers(const ModelOptions& options = {});
   /// The threads that `ModelOptions::threads` 0 stands for: one for each core that this process may use. That is

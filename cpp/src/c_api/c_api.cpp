@@ -53,6 +53,7 @@ ModelOptions convert_model(const demucs_ort_model_options* given) {
   options.low_priority = known.low_priority != 0;
   options.max_batch = known.max_batch;
   options.memory_mb = known.memory_mb;
+  options.provider_library = path(known.provider_library);
   return options;
 }
 

@@ -105,7 +105,10 @@ struct Model::Impl {
   void keep_to(const ModelSession& first) {
     if (options.provider == first.provider()) return;
     options.provider = first.provider();
-    if (options.provider == "cpu") options.provider_options.clear();  // they were for the others
+    if (options.provider == "cpu") {  // these were for the others
+      options.provider_options.clear();
+      options.provider_library.clear();
+    }
     const std::lock_guard lock(facts_mutex);
     provider = first.provider();
     rejected_providers = first.rejected_providers();

@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "base/utf8_text.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
+#include "model/provider_plugin.hpp"
 #include "model/provider_settings.hpp"
 
 namespace demucs_ort {
@@ -48,6 +52,35 @@ const Provider& find_provider(const std::string& name) {
   std::vector<std::string> names{"auto"};
   for (const auto& provider : known) names.push_back(provider.name);
   throw Error(Status::invalid_argument, "there is no provider '" + name + "'; this version knows " + list(names));
+}
+
+/// A provider that a library adds: its name here and in ONNX Runtime.
+struct Added {
+  std::string name;
+  std::string runtime_name;
+};
+
+/// Names that are not `known` are ONNX Runtime's in short: "vitisai" for "VitisAIExecutionProvider".
+std::string short_name(std::string runtime_name) {
+  constexpr std::string_view end = "ExecutionProvider";
+  if (const auto at = runtime_name.rfind(end); at != std::string::npos && at != 0) runtime_name.erase(at);
+  for (char& letter : runtime_name) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+  }
+  return runtime_name;
+}
+
+std::vector<Added> added_by(const std::filesystem::path& library) {
+  std::vector<Added> all;
+  if (library.empty()) return all;
+  for (const auto& runtime_name : plugin_providers(library)) {
+    const auto before = all.size();
+    for (const auto& provider : known) {
+      if (runtime_name == provider.runtime_name) all.push_back({provider.name, runtime_name});
+    }
+    if (all.size() == before) all.push_back({short_name(runtime_name), runtime_name});
+  }
+  return all;
 }
 
 template <typename Handle, typename Create, typename Update, typename Release, typename Append>
@@ -102,22 +135,59 @@ void append(Ort::SessionOptions& session, const std::string& provider, const Mod
   session.AppendExecutionProvider(provider == "webgpu" ? "WebGPU" : "XNNPACK", settings);
 }
 
+/// Of the caller's library.
+void append_added(Ort::SessionOptions& session, const std::string& provider, const ModelOptions& options) {
+  const auto added = added_by(options.provider_library);
+  const auto library = "the provider library '" + utf8(options.provider_library) + "' ";
+  if (added.empty()) {
+    throw Error(Status::runtime_missing, library +
+                                             "finds no device on this machine that it can use; install the driver of "
+                                             "the device, or leave the library out");
+  }
+  const auto found = std::find_if(added.begin(), added.end(), [&](const auto& one) { return one.name == provider; });
+  if (found == added.end()) {
+    std::vector<std::string> names;
+    for (const auto& one : added) names.push_back(one.name);
+    throw Error(Status::invalid_argument,
+                library + "has no provider '" + provider + "', only " + list(names) + "; name one of these, or auto");
+  }
+  add_plugin_provider(session, found->runtime_name, provider, options);
+}
+
+void append_offered(Ort::SessionOptions& session, const std::string& provider, const ModelOptions& options) {
+  const Provider& found = find_provider(provider);
+  const auto offered = offered_providers(options);
+  if (std::find(offered.begin(), offered.end(), provider) == offered.end()) {
+    throw Error(Status::runtime_missing, "this ONNX Runtime does not offer the provider " + provider + ", only " +
+                                             list(offered) + "; point DEMUCS_ORT_ONNXRUNTIME at the library in " +
+                                             found.found_in);
+  }
+  append(session, provider, options);
+}
+
 }  // namespace
 
-std::vector<std::string> offered_providers() {
+std::vector<std::string> offered_providers(const ModelOptions& options) {
   const auto offered = Ort::GetAvailableProviders();
   std::vector<std::string> names;
+  for (const auto& provider : added_by(options.provider_library)) names.push_back(provider.name);
   for (const auto& provider : known) {
-    if (std::find(offered.begin(), offered.end(), provider.runtime_name) != offered.end()) {
+    if (std::find(offered.begin(), offered.end(), provider.runtime_name) != offered.end() &&
+        std::find(names.begin(), names.end(), provider.name) == names.end()) {
       names.push_back(provider.name);
     }
   }
   return names;
 }
 
-std::vector<std::string> provider_candidates(const std::string& asked) {
-  if (asked != "auto") return {asked};
-  const auto offered = offered_providers();
+std::vector<std::string> provider_candidates(const ModelOptions& options) {
+  if (options.provider != "auto") return {options.provider};
+  if (!options.provider_library.empty()) {
+    const auto added = added_by(options.provider_library);
+    // Without a provider the library's name stands for it, so that the caller learns why "cpu" computes.
+    return {added.empty() ? utf8(options.provider_library.filename()) : added.front().name, "cpu"};
+  }
+  const auto offered = offered_providers(options);
   std::vector<std::string> names;
   std::copy_if(automatic.begin(), automatic.end(), std::back_inserter(names), [&](const std::string& name) {
     return std::find(offered.begin(), offered.end(), name) != offered.end();
@@ -129,21 +199,15 @@ std::vector<std::string> provider_candidates(const std::string& asked) {
 bool takes_batches(const std::string& provider) { return provider == "cpu" || provider == "cuda"; }
 
 void add_provider(Ort::SessionOptions& session, const std::string& provider, const ModelOptions& options) {
-  const Provider& found = find_provider(provider);
-  if (provider == "cpu") {
+  const bool from_library = !options.provider_library.empty() && !(options.provider == "auto" && provider == "cpu");
+  if (provider == "cpu" && !from_library) {
     if (!options.provider_options.empty() && options.provider == "cpu") {
       throw Error(Status::invalid_argument, "the provider cpu takes no options");
     }
     return;
   }
-  const auto offered = offered_providers();
-  if (std::find(offered.begin(), offered.end(), provider) == offered.end()) {
-    throw Error(Status::runtime_missing, "this ONNX Runtime does not offer the provider " + provider + ", only " +
-                                             list(offered) + "; point DEMUCS_ORT_ONNXRUNTIME at the library in " +
-                                             found.found_in);
-  }
   try {
-    append(session, provider, options);
+    from_library ? append_added(session, provider, options) : append_offered(session, provider, options);
   } catch (const Ort::Exception& failure) {
     throw Error(Status::runtime_missing,
                 "the provider " + provider + " cannot be used on this machine (" + utf8_text(failure.what()) + ")");

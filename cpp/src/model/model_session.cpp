@@ -28,6 +28,7 @@
 #include "model/model_contract.hpp"
 #include "model/model_providers.hpp"
 #include "model/onnxruntime_library.hpp"
+#include "model/provider_plugin.hpp"
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -68,10 +69,11 @@ const OrtApiBase* find_runtime(const std::filesystem::path& library) {
 #endif
 
 /// Gives the C++ wrappers of ONNX Runtime their function table; returns the library's version.
-std::string connect_runtime(const std::filesystem::path& library) {
-  const OrtApiBase* base = find_runtime(library);
+std::string connect_runtime(const ModelOptions& options) {
+  const OrtApiBase* base = find_runtime(options.onnxruntime_library);
   static std::once_flag once;
   std::call_once(once, [base] { Ort::InitApi(base->GetApi(runtime_api)); });
+  if (!options.provider_library.empty()) load_provider_plugin(*base, options.provider_library);
   return base->GetVersionString();
 }
 
@@ -227,7 +229,7 @@ unsigned batch_limit(const ModelOptions& options, const std::string& provider, c
 
 ModelSession::ModelSession(const ModelOptions& options, const std::string& what, bool among_others, const Open& open)
     : runtime_version_(connect(options)) {
-  const auto candidates = provider_candidates(options.provider);
+  const auto candidates = provider_candidates(options);
   for (const auto& candidate : candidates) {
     try {
       load(candidate, options, among_others, open);
@@ -345,11 +347,11 @@ ModelSession::ModelSession(const void* data, std::size_t size, const ModelOption
         return Ort::Session(env, data, size, session);
       }) {}
 
-std::string ModelSession::connect(const ModelOptions& options) { return connect_runtime(options.onnxruntime_library); }
+std::string ModelSession::connect(const ModelOptions& options) { return connect_runtime(options); }
 
 std::vector<std::string> ModelSession::available_providers(const ModelOptions& options) {
   connect(options);
-  return offered_providers();
+  return offered_providers(options);
 }
 
 /// Batches come in few sizes, because a provider prepares itself anew for every shape: one segment, half of the most,

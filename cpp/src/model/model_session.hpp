@@ -15,8 +15,8 @@
 
 namespace demucs_ort {
 
-/// One model file, loaded by ONNX Runtime, which only this class and model_providers know. Immutable; `run` is
-/// thread-safe.
+/// One model file, loaded by ONNX Runtime, which only this class, model_providers and provider_plugin know. Immutable;
+/// `run` is thread-safe.
 class ModelSession {
  public:
   /// `among_others`: the session is one of several that never need their working memory at the same time, and takes it
@@ -24,7 +24,8 @@ class ModelSession {
   ModelSession(const std::filesystem::path& file, const ModelOptions& options, bool among_others = false);
   ModelSession(const void* data, std::size_t size, const ModelOptions& options);
 
-  /// Loads ONNX Runtime itself, if that has not been done, and returns its version. Throws Error runtime_missing.
+  /// Loads ONNX Runtime itself and the caller's library of providers, unless that has been done, and returns ONNX
+  /// Runtime's version. Throws Error runtime_missing.
   static std::string connect(const ModelOptions& options);
   static std::vector<std::string> available_providers(const ModelOptions& options);
 

@@ -16,11 +16,16 @@ ProviderSettings own_settings(const std::string& provider, const ModelOptions& o
   if (provider == "cuda") return {{"use_tf32", "0"}, {"cudnn_conv_algo_search", "HEURISTIC"}};
   if (provider == "coreml") return {{"ModelFormat", "MLProgram"}};
   if (provider == "xnnpack") return {{"intra_op_num_threads", threads}};
-  if (provider == "openvino" || provider == "openvino-bf16") {  // on the processor's cores
-    const std::string precision = provider == "openvino" ? "f32" : "bf16";
-    std::string cpu = R"("INFERENCE_PRECISION_HINT":")" + precision + '"';
+  if (provider == "openvino" || provider == "openvino-bf16") {
+    const std::string precision =
+        std::string(R"("INFERENCE_PRECISION_HINT":")") + (provider == "openvino" ? "f32" : "bf16") + '"';
+    std::string cpu = precision;
     if (options.threads > 0) cpu += R"(,"INFERENCE_NUM_THREADS":)" + threads;
-    return {{"device_type", "CPU"}, {"load_config", R"({"CPU":{)" + cpu + "}}"}};
+    // A plug-in chooses the device itself, and each of them rounds unless told otherwise.
+    if (provider == "openvino" && !options.provider_library.empty()) {
+      return {{"load_config", R"({"CPU":{)" + cpu + R"(},"GPU":{)" + precision + R"(},"NPU":{)" + precision + "}}"}};
+    }
+    return {{"device_type", "CPU"}, {"load_config", R"({"CPU":{)" + cpu + "}}"}};  // on the processor's cores
   }
   return {};
 }
