@@ -162,6 +162,7 @@ def _reference(model: HTDemucs, signal: Array) -> Array:
 def _session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.enable_mem_pattern = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waits without burning a core
     options.log_severity_level = 3  # it warns of every constant in half precision
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -11,7 +11,7 @@ endfunction()
 function(vcpkg_cmake_configure)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "SOURCE_PATH" "OPTIONS")
   run("${CMAKE_COMMAND}" -G Ninja -S "${arg_SOURCE_PATH}" -B "${PACKAGES}/build" -DCMAKE_BUILD_TYPE=Debug
-      -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 ${arg_OPTIONS}
+      -DCMAKE_CXX_FLAGS_DEBUG= -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 ${arg_OPTIONS}
       "-DONNXRUNTIME_ROOT=${ONNXRUNTIME_ROOT}" "-DCMAKE_INSTALL_PREFIX=${PACKAGES}")
 endfunction()
 function(vcpkg_cmake_install)

@@ -46,7 +46,7 @@ TINY = {
     "sources": ["left", "right"],
     "channels": 8,
     "depth": 2,
-    "dconv_depth": 1,
+    "dconv_mode": 0,
     "bottom_channels": 16,
     "t_layers": 1,
     "segment": 0.5,

@@ -20,6 +20,9 @@ import torch
 from conftest import TINY
 from demucs_export import metadata, verify, writer
 from onnxruntime.quantization import quantize_dynamic
+from onnxscript import rewriter
+from onnxscript.rewriter.rules.common import slice_split_rule
+from torch import nn
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:
@@ -395,6 +398,22 @@ def test_exporter_failure_is_reported(tmp_path, monkeypatch):
     with pytest.raises(demucs_export.ExportError, match=r"no such operator$"):
         demucs_export.export(demucs_export.untrained(9, TINY), tmp_path, name="model", trained=False)
     assert not list(tmp_path.iterdir())
+
+
+class Doubled(nn.Module):
+    audio_channels = 2
+
+    def forward(self, mix: torch.Tensor) -> torch.Tensor:
+        return mix + mix
+
+
+def test_the_rule_that_compares_all_operators_is_not_tried_where_it_finds_nothing(tiny_export, monkeypatch):
+    exported = onnx.load(tiny_export.onnx)
+    kinds = [node.op_type for node in exported.graph.node]
+    assert [node.op_type for node in rewriter.rewrite(exported, [slice_split_rule]).graph.node] == kinds
+
+    monkeypatch.setattr(slice_split_rule, "match", lambda *_, **__: pytest.fail("tried"))
+    assert [node.op_type for node in writer._to_proto(Doubled().eval(), 16, True).graph.node] == ["Add"]
 
 
 def spoiled(report: demucs_export.Report, spoil) -> onnx.ModelProto:

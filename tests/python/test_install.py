@@ -29,8 +29,9 @@ def run(*command: object, **environment: str) -> str:
 
 
 def build(source: Path, folder: Path, *options: str) -> Path:
-    """Configures and builds without optimisation and all files at once, which takes a tenth of the time."""
-    quick = ("-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_UNITY_BUILD=ON", "-DCMAKE_UNITY_BUILD_BATCH_SIZE=0")
+    """Configures and builds without optimisation and symbols, all files at once: that takes a tenth of the time."""
+    quick = ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_UNITY_BUILD=ON", "-DCMAKE_UNITY_BUILD_BATCH_SIZE=0"]
+    quick += [f"-DCMAKE_{language}_FLAGS_DEBUG=" for language in ("C", "CXX")]
     run("cmake", "-G", "Ninja", "-S", source, "-B", folder, *quick, *options)
     run("cmake", "--build", folder)
     return folder
