@@ -75,7 +75,7 @@ void add_compute_options(CLI::App& app, Options& options) {
                  "Segments that a processor computes side by side; 0: one for every four threads, if memory allows")
       ->capture_default_str();
   app.add_option("--batch", model_options.max_batch,
-                 "Segments that a GPU computes together; 0: 8 on cuda, or what its memory allows, else 1")
+                 "Segments that a GPU computes together; 0: 4 on cuda, or what its memory allows, else 1")
       ->capture_default_str();
   app.add_option("--memory", model_options.memory_mb,
                  "Memory that --runs 0 may count on, besides the model; 0: a quarter of what this process may have")

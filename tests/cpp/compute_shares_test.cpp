@@ -42,11 +42,8 @@ TEST(ComputeShares, OtherProvidersUseAllTheyHaveForEachRun) {
   EXPECT_EQ(choose_shares(asking(16, 2), "cuda").runs, 2U);
 }
 
-TEST(ComputeShares, CallersAreAmongTheThreads) {
-  EXPECT_EQ(choose_shares(asking(16), "cpu").pool(), 13U);
-  EXPECT_EQ(choose_shares(asking(2), "cpu").pool(), 2U);
-  EXPECT_EQ(choose_shares(asking(2, 2), "cpu").pool(), 1U);
-  EXPECT_EQ(choose_shares(asking(2, 8), "cpu").pool(), 1U);
+TEST(ComputeShares, ThreadsAreTheSameForAnyNumberOfRuns) {
+  for (const unsigned runs : {0U, 1U, 5U, 64U}) EXPECT_EQ(choose_shares(asking(16, runs), "cpu").threads, 16U);
 }
 
 TEST(ComputeShares, MemoryLimitsWhatIsChosen) {

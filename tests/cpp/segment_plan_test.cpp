@@ -54,6 +54,25 @@ TEST(SegmentPlan, ShiftedPassesStartBeforeTheTrack) {
   EXPECT_EQ(starts, (std::vector<std::ptrdiff_t>{-20, 0, 55, 75}));
 }
 
+TEST(SegmentPlan, SegmentsThatWeighAlikeHaveTheSameWeights) {
+  for (const std::size_t stride : {10U, 33U, 50U, 75U, 99U, 100U}) {
+    const SegmentPlan plan(1234, segment, stride, {0, 17});
+    const auto weights = [&](const Segment& piece) {
+      std::vector<float> values(piece.frames);
+      plan.blend_weights(piece, 0, piece.frames, values.data());
+      return values;
+    };
+    std::size_t alike = 0;
+    const auto& pieces = plan.segments();
+    for (std::size_t i = 1; i < pieces.size(); ++i) {
+      if (!plan.weighs_alike(pieces[i - 1], pieces[i])) continue;
+      ++alike;
+      ASSERT_EQ(weights(pieces[i - 1]), weights(pieces[i])) << "stride " << stride << ", segment " << i;
+    }
+    EXPECT_GT(alike, 2U) << "stride " << stride;
+  }
+}
+
 TEST(SegmentPlan, TriangleOfTwoSegmentsIsBlendedAsDemucsDoes) {
   const SegmentPlan plan(150, segment, 75, {0});
   std::vector<float> weights(segment);

@@ -66,16 +66,17 @@ struct ModelOptions {
   /// "GPU"}}, "GPU.1" (the second), "NPU" or "CPU"; otherwise it is the first GPU, NPU or CPU, in this order. The
   /// library stays loaded until the process ends.
   std::filesystem::path provider_library;
-  /// Threads that compute at a time, those that call `run` included, at most 1024; 0: one per core that this process
-  /// may use (`Model::default_threads`). Inferences that run at a time share them: one alone uses all but those of the
-  /// callers that are not there.
+  /// Threads that compute, at most 1024; 0: one per core that this process may use (`Model::default_threads`).
+  /// Inferences that run at a time share them. Whoever calls `run` computes too: he is one of the threads of a single
+  /// inference, and each further one adds its caller.
   unsigned threads = 0;
   /// Inferences that run at a time, at most 64; further callers wait for their turn. 0 chooses: on the provider cpu one
   /// for every four threads, as many as `memory_mb` allows; one on all others. Inferences side by side make more of
   /// many cores than one that uses all of them. The stems are the same to the bit.
   unsigned max_concurrent_runs = 0;
-  /// Segments that one inference computes, at most 64. 0 chooses: 8 on the provider cuda, fewer if its memory is too
-  /// short for them, and 1 on all others. More than 1 is possible on cpu and cuda.
+  /// Segments that one inference computes, at most 64; fewer are filled up with silence. 0 chooses: 4 on the provider
+  /// cuda, fewer if its memory is too short for them, and 1 on all others. More than 1 is possible on cpu and cuda. For
+  /// decks, which compute a segment at a time, 1 is the fastest.
   unsigned max_batch = 0;
   /// The memory in MiB that may be chosen for inferences at a time, besides the loaded model (htdemucs: 210 each). 0: a
   /// quarter of what this process may have. What you set yourself is not limited by it.

@@ -6,13 +6,11 @@
 
 namespace demucs_ort {
 
-/// What runs of a model share: threads, and how many run at a time on them.
+/// What runs of a model share. The last bits of a stem depend on the number of threads, so it is the same however many
+/// runs there are.
 struct ComputeShares {
-  unsigned threads = 1;  ///< of all runs together
+  unsigned threads = 1;  ///< of all runs; a single run's caller is one of them
   unsigned runs = 1;     ///< at a time
-
-  /// Threads of the pool that all runs use. Who calls for a run computes as well, and the pool counts one of them.
-  unsigned pool() const noexcept { return threads > runs ? threads - runs + 1 : 1; }
 };
 
 /// What the caller has asked for, and what he leaves open chosen for the provider.

@@ -209,7 +209,8 @@ Error load_error(const Ort::Exception& failure, const std::string& provider, con
                                  "); export it again with demucs-export"};
 }
 
-constexpr unsigned chosen_batch = 8;  // of providers that gain by it; 16 make 5 % more and take twice the memory
+constexpr unsigned chosen_batch =
+    4;  // on cuda; 8 gain 8 %, lose it with the last batch of a song, and take 1.2 GB more
 
 /// The most segments of one inference. Throws Error invalid_argument if the caller asks for more than is possible.
 unsigned batch_limit(const ModelOptions& options, const std::string& provider, const Ort::Session& session) {
@@ -251,11 +252,14 @@ void ModelSession::load(const std::string& candidate, const ModelOptions& option
                         const Open& open) {
   provider_ = candidate;
   shares_ = choose_shares(options, candidate);
-  open_session(options, among_others, open);
-  if (const unsigned runs = affordable_runs(options, info_, shares_.runs); runs < shares_.runs) {
-    shares_.runs = runs;
-    open_session(options, among_others, open);  // with the threads of so many
-  }
+  // First: providers need an environment's logger even to be configured.
+  environment_ =
+      among_others ? environment_with_arena() : std::make_shared<const Ort::Env>(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
+  auto settings = session_options(options, provider_, shares_.threads);
+  if (among_others) use_environments_arena(settings);
+  session_ = open(*environment_, settings);
+  info_ = inspect(session_);
+  shares_.runs = affordable_runs(options, info_, shares_.runs);
   max_batch_ = batch_limit(options, candidate, session_);
   if (provider_ == "cpu") {
     tidy_memory(session_, info_, shares_.runs);
@@ -264,32 +268,16 @@ void ModelSession::load(const std::string& candidate, const ModelOptions& option
   }
 }
 
-void ModelSession::open_session(const ModelOptions& options, bool among_others, const Open& open) {
-  session_ = Ort::Session(nullptr);
-  // First: providers need an environment's logger even to be configured.
-  environment_ =
-      among_others ? environment_with_arena() : std::make_shared<const Ort::Env>(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
-  auto settings = session_options(options, provider_, shares_.pool());
-  if (among_others) use_environments_arena(settings);
-  session_ = open(*environment_, settings);
-  info_ = inspect(session_);
-}
-
-/// A provider may load a model and compute nonsense: a known signal tells. Every shape that runs will have is tried,
-/// which also makes the first real run as fast as the others.
+/// A provider may load a model and compute nonsense: a known signal tells. It is tried in the shape that all runs will
+/// have, which also makes the first real run as fast as the others.
 void ModelSession::test_provider() const {
   const auto expected = read_known_answer(info_, metadata_of(session_));
   if (expected.empty()) {
     throw Error(Status::bad_model, "the model has no known answer to test the provider " + provider_ +
                                        " with; export it again with demucs-export");
   }
-  test_batch(expected, 1);
-  if (max_batch_ > 3) test_batch(expected, max_batch_ / 2);
-  if (max_batch_ > 1) test_batch(expected, max_batch_);
-}
-
-void ModelSession::test_batch(const std::vector<float>& expected, std::size_t batch) const {
   const auto signal = known_signal(info_);
+  const std::size_t batch = max_batch_;
   std::vector<float> mix;
   for (std::size_t i = 0; i < batch; ++i) mix.insert(mix.end(), signal.begin(), signal.end());
   const std::size_t size = signal.size() * info_.sources.size();
@@ -354,8 +342,8 @@ std::vector<std::string> ModelSession::available_providers(const ModelOptions& o
   return offered_providers(options);
 }
 
-/// Batches come in few sizes, because a provider prepares itself anew for every shape: one segment, half of the most,
-/// and the most. Others are filled up with silence.
+/// All runs have one shape, and what is missing is silence: CUDA prepares its convolutions anew whenever the shape
+/// changes, for 0.3 s and more (docs/experiments.md).
 void ModelSession::run_padded(const float* mix, std::size_t batch, std::size_t padded, float* stems,
                               const CancelToken& cancel) const {
   if (batch == padded) return run_at_once(mix, batch, stems, cancel);
@@ -372,13 +360,12 @@ void ModelSession::run(const float* mix, std::size_t batch, float* stems, const 
   for (std::size_t done = 0; done < batch;) {
     const unsigned most = max_batch_;
     const std::size_t count = std::min<std::size_t>(batch - done, most);
-    const std::size_t padded = count == 1 ? 1 : count <= most / 2 ? most / 2 : most;
     try {
-      run_padded(mix + done * size, count, padded, stems + done * size * info_.sources.size(), cancel);
+      run_padded(mix + done * size, count, most, stems + done * size * info_.sources.size(), cancel);
       done += count;
     } catch (const std::bad_alloc&) {
-      if (padded == 1) throw;
-      max_batch_ = static_cast<unsigned>(padded / 2);  // other programs may need the memory, too
+      if (most == 1) throw;
+      max_batch_ = most / 2;  // other programs may need the memory, too
     }
   }
 }

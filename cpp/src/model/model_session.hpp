@@ -48,12 +48,10 @@ class ModelSession {
   /// `open` creates the session, `what` names the model in messages.
   ModelSession(const ModelOptions& options, const std::string& what, bool among_others, const Open& open);
   void load(const std::string& candidate, const ModelOptions& options, bool among_others, const Open& open);
-  void open_session(const ModelOptions& options, bool among_others, const Open& open);
   void run_at_once(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;
   void run_padded(const float* mix, std::size_t batch, std::size_t padded, float* stems,
                   const CancelToken& cancel) const;
   void test_provider() const;
-  void test_batch(const std::vector<float>& expected, std::size_t batch) const;
 
   std::string runtime_version_;  // first: while there is no function table, not even empty Ort objects may be destroyed
   std::string provider_;

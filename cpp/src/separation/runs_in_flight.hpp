@@ -23,8 +23,8 @@ struct InFlight {
 
 /// Segments that one run computes.
 struct SegmentBatch {
-  std::vector<float> mix;    // [segment][channel][frame]
-  std::vector<float> stems;  // [segment][source][channel][frame]
+  std::unique_ptr<float[]> mix;    // [segment][channel][frame]
+  std::unique_ptr<float[]> stems;  // [segment][source][channel][frame]
   std::size_t count = 0;
 };
 

@@ -57,4 +57,13 @@ void SegmentPlan::blend_weights(const Segment& segment, std::size_t first, std::
   }
 }
 
+bool SegmentPlan::weighs_alike(const Segment& a, const Segment& b) const noexcept {
+  const std::size_t reach = (segment_frames_ - 1) / stride_;  // so many places away segments still overlap
+  const auto before = [&](const Segment& segment) { return std::min(segment.index, reach); };
+  const auto after = [&](const Segment& segment) {
+    return std::min(pass_sizes_[segment.pass] - 1 - segment.index, reach);
+  };
+  return a.frames == b.frames && before(a) == before(b) && after(a) == after(b);
+}
+
 }  // namespace demucs_ort

@@ -33,6 +33,8 @@ class SegmentPlan {
   /// weights of a frame sum to one: demucs' triangle (`transition_power` 1), divided by the sum of triangles there and
   /// by the number of passes.
   void blend_weights(const Segment& segment, std::size_t first, std::size_t count, float* weights) const;
+  /// Whether all weights of both segments are the same, as those of most segments in the middle of a track.
+  bool weighs_alike(const Segment& a, const Segment& b) const noexcept;
 
  private:
   std::size_t segment_frames_;

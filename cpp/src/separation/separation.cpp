@@ -26,8 +26,8 @@ Separation::Separation(const ModelInfo& info, const SeparatorOptions& options, c
       weights_(info.segment_frames) {
   const std::size_t mix = batch_segments_ * info.channels * info.segment_frames;
   for (auto& batch : batches_) {
-    batch.mix.resize(mix);
-    batch.stems.resize(mix * info.sources.size());
+    batch.mix.reset(new float[mix]);
+    batch.stems.reset(new float[mix * info.sources.size()]);
   }
 }
 
@@ -49,6 +49,7 @@ std::size_t Separation::run(const InferBatch& infer, const Read& read, const Wri
   report(Stage::separating, 0);
 
   sums_.reset();
+  weighted_.reset();
   window_.rewind(level, segments.front().window);
   RunsInFlight runs(batches_, infer, cancel);
   for (std::size_t filled = 0, done = 0; done < segments.size();) {
@@ -62,11 +63,11 @@ std::size_t Separation::run(const InferBatch& infer, const Read& read, const Wri
     const std::size_t size = info_.channels * info_.segment_frames;
     for (std::size_t i = 0; i < batch.count; ++i, ++done) {
       const Segment& segment = segments[done];
-      add(batch.stems.data() + i * size * info_.sources.size(), segment, plan);
+      add(batch.stems.get() + i * size * info_.sources.size(), segment, plan);
       const auto next =
           done + 1 < segments.size() ? segments[done + 1].start : static_cast<std::ptrdiff_t>(level.frames());
       if (next > static_cast<std::ptrdiff_t>(sums_.position())) {
-        deliver(batch.mix.data() + i * size, segment, static_cast<std::size_t>(next) - sums_.position(), level, write);
+        deliver(batch.mix.get() + i * size, segment, static_cast<std::size_t>(next) - sums_.position(), level, write);
       }
       model_seconds_ = runs.seconds();
       report(Stage::separating, static_cast<double>(done + 1) / static_cast<double>(segments.size()));
@@ -81,12 +82,15 @@ void Separation::fill(SegmentBatch& batch, const SegmentPlan& plan, std::size_t 
   const std::size_t size = info_.channels * info_.segment_frames;
   for (std::size_t i = 0; i < batch.count; ++i) {
     window_.advance_to(plan.segments()[first + i].window, read);
-    std::copy_n(window_.data(), size, batch.mix.data() + i * size);
+    std::copy_n(window_.data(), size, batch.mix.get() + i * size);
   }
 }
 
 void Separation::add(const float* stems, const Segment& segment, const SegmentPlan& plan) {
-  plan.blend_weights(segment, 0, segment.frames, weights_.data());
+  if (!weighted_ || !plan.weighs_alike(*weighted_, segment)) {
+    plan.blend_weights(segment, 0, segment.frames, weights_.data());
+    weighted_ = segment;
+  }
   const auto skipped = static_cast<std::size_t>(segment.start - segment.window);
   mixing_.add(stems, info_.channels, info_.segment_frames, skipped, segment.start, segment.frames, weights_.data(),
               sums_);

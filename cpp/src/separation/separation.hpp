@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ class Separation {
   std::vector<SegmentBatch> batches_;
   std::size_t batch_segments_;
   std::vector<float> weights_;
+  std::optional<Segment> weighted_;  // whose weights these are
   double model_seconds_ = 0;
 };
 
