@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from demucs.htdemucs import HTDemucs
     from demucs_export.repository import Model as Stock
 
+RUNS_BACKENDS = ("cpp", "python")
+"""Backends that compute several segments at a time."""
+
 PROVIDERS = {"cpp": "cpu", "cpp-bf16": "openvino-bf16"}
 """What computes in the program, by backend; for the latter DEMUCS_ORT_ONNXRUNTIME names a runtime with OpenVINO."""
 
@@ -95,10 +98,10 @@ def run_demucs(model: str, repo: Path, threads: int, mixture: Audio) -> float:
 class Python:
     """demucs_native."""
 
-    def __init__(self, model: Path, threads: int) -> None:
+    def __init__(self, model: Path, threads: int, runs: int = 0) -> None:
         import demucs_native
 
-        self.model = demucs_native.Model(model, threads=threads)
+        self.model = demucs_native.Model(model, threads=threads, max_concurrent_runs=runs)
 
     def separate(self, mixture: Audio) -> tuple[Mapping[str, Audio], float]:
         start = time.perf_counter()
@@ -109,8 +112,9 @@ class Python:
 class Program:
     """demucs_ort_cli, started for every track."""
 
-    def __init__(self, model: Path, threads: int, provider: str) -> None:
+    def __init__(self, model: Path, threads: int, provider: str, runs: int = 0) -> None:
         self._model, self._threads, self._provider, self._program = model, threads, provider, find_program()
+        self._runs = runs
         self._report: dict[str, Any] = {}  # what the program said of its last run
         self.command_seconds = 0.0  # that run from start to end
 
@@ -122,7 +126,7 @@ class Program:
         with tempfile.TemporaryDirectory() as folder:
             song, report = Path(folder) / "song.wav", Path(folder) / "report.json"
             soundfile.write(song, mixture.T, RATE, subtype="FLOAT")
-            options = ["-q", "-m", self._model, "--threads", self._threads]
+            options = ["-q", "-m", self._model, "--threads", self._threads, "--runs", self._runs]
             options += ["--provider", self._provider, "--json", report]
             command = [str(part) for part in (self._program, *options, song, folder)]
             start = time.perf_counter()
@@ -152,10 +156,11 @@ def find_program() -> Path:
     return Path(found)
 
 
-def load(name: str, file: Path, threads: int, stock: "Callable[[], Stock]") -> Backend:
-    """`file`: the exported model. `stock` gives the same one for PyTorch, and is called only if that is to run."""
+def load(name: str, file: Path, threads: int, stock: "Callable[[], Stock]", runs: int = 0) -> Backend:
+    """`file`: the exported model. `stock` gives the same one for PyTorch, and is called only if that is to run. `runs`:
+    segments at a time, of RUNS_BACKENDS only."""
     if name in PROVIDERS:
-        return Program(file, threads, PROVIDERS[name])
+        return Program(file, threads, PROVIDERS[name], runs)
     if name == "python":
-        return Python(file, threads)
+        return Python(file, threads, runs)
     return PyTorch(stock(), threads, name)

@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=1, help="how often everything is measured (default 1)")
     add("--lengths", type=_numbers, default="15,60,240", help="seconds of the tracks (default %(default)s)")
     add("--thread-counts", type=_numbers, default="1,2", help="with the shortest track (default %(default)s)")
+    add("--run-counts", type=_numbers, default="1,2", help="segments at a time, median track (default %(default)s)")
     add = decks.add_argument
     add("--variants", default=",".join(DECK_VARIANTS), help="what to measure, some of %(default)s (default: all)")
     add(
@@ -219,7 +220,7 @@ def _scaling(options: argparse.Namespace, models: "Sequence[ModelChoice]", resul
     from . import report, scaling
 
     scaling.measure(results, models, lengths=options.lengths, thread_counts=options.thread_counts,
-                    rounds=options.rounds)  # fmt: skip
+                    run_counts=options.run_counts, rounds=options.rounds)  # fmt: skip
     summaries = {name: scaling.summarise(rows) for name, rows in results.rows.items() if rows}
     return _finish(results, "scaling", summaries, report.scaling_table(summaries), report.scaling_plot)
 

@@ -1,4 +1,4 @@
-"""Times several runs of one exported file side by side, of a few threads each, in this process."""
+"""Times several runs of one exported file at a time, which share one pool of threads, in this process."""
 
 import sys
 import threading
@@ -30,11 +30,12 @@ def segments(session: Any, count: int) -> "np.ndarray[Any, np.dtype[np.float32]]
 
 
 def measured(file: str, runs: str, threads: str, rounds: str) -> Mapping[str, Any]:
-    """Seconds a segment of `runs` runs at once of `threads` threads each, `rounds` segments a run, and peak memory."""
+    """Seconds a segment of `runs` runs at a time that share `threads` threads, `rounds` segments a run, and peak
+    memory."""
     count, started, ended = int(runs), threading.Barrier(int(runs) + 1), threading.Barrier(int(runs) + 1)
+    session = cpu_session(file, int(threads))
 
     def work(_: int) -> None:
-        session = cpu_session(file, int(threads))
         mix = segments(session, 1)
         session.run(None, {"mix": mix})
         started.wait()

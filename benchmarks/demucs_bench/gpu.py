@@ -239,12 +239,12 @@ def _stems(model: Any, mix: Audio) -> Any:
 
 
 def _cores(found: Measured, file: Path) -> None:
-    """One run of all cores, of half of them, ... of one, then several at once that share all."""
+    """One run of all cores, of half of them, ... of one, then several at a time that share all."""
     count = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else psutil.cpu_count()
     powers = [2**power for power in range(int(math.log2(count)) + 1)]
-    points = [(1, threads) for threads in reversed(powers)] + [(runs, count // runs) for runs in powers[1:]]
+    points = [(1, threads) for threads in reversed(powers)] + [(runs, count) for runs in powers[1:]]
     for runs, threads in points:
-        what = f"processor, {runs} at once of {threads} threads"
+        what = f"processor, {runs} at a time, {threads} threads"
         found.add(what, partial(_core_row, file, runs, threads, 2 if threads > 2 else 1))
 
 

@@ -69,15 +69,16 @@ def speed_table(summaries: Summaries) -> str:
 
 
 def scaling_table(summaries: Summaries) -> str:
-    """Markdown: time and peak memory by length of the track and by number of threads."""
-    head = ["model", "backend", "track, s", "threads", "time, s", "real-time factor", "peak memory, MB"]
+    """Markdown: time and peak memory by length of the track, number of threads and number of runs at a time."""
+    head = ["model", "backend", "track, s", "threads", "runs", "time, s", "real-time factor", "peak memory, MB"]
     lines, notes = [_line(head), _line(["---"] * 2 + ["---:"] * (len(head) - 2))], []
     for backend, models in summaries.items():
         for model, summary in models.items():
             notes += [f"{model}, {BACKENDS[backend]}: {track} failed" for track in summary["failed"]]
             for point in summary["points"]:
                 audio, seconds = point["audio_seconds"], point["seconds"]
-                cells = [f"{audio:g}", str(point["threads"] or "default"), f"{seconds:.1f}", f"{seconds / audio:.3f}"]
+                counts = [str(point[kind] or "default") for kind in ("threads", "runs")]
+                cells = [f"{audio:g}", *counts, f"{seconds:.1f}", f"{seconds / audio:.3f}"]
                 memory = f"{point['peak_memory_bytes'] / 1e6:.0f}"
                 lines.append(_line([model, BACKENDS[backend], *cells, memory]))
     return "\n".join([*lines, "", *notes])
@@ -176,7 +177,7 @@ def scaling_plot(summaries: Summaries, file: Path) -> None:
     for row, model in zip(panels, models, strict=True):
         for backend, found in summaries.items():
             points = found.get(model, {}).get("points", [])
-            by_length = [(p["audio_seconds"], p["seconds"], p["peak_memory_bytes"]) for p in points if not p["threads"]]
+            by_length = [(p["audio_seconds"], p["seconds"], p["peak_memory_bytes"]) for p in points if not p["threads"] and not p["runs"]]
             by_threads = [(p["threads"], p["audio_seconds"] / p["seconds"]) for p in points if p["threads"]]
             lengths, times, memory = zip(*sorted(by_length), strict=True) if by_length else ((), (), ())
             counts, speeds = zip(*sorted(by_threads), strict=True) if by_threads else ((), ())

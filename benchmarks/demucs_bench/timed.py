@@ -109,8 +109,8 @@ def _speed(name: str, file: str, stock: str, threads: str, segments: str, second
     return {**figures, "audio_seconds": float(seconds), "threads": int(threads)}
 
 
-def _track(name: str, file: str, stock: str, threads: str, seconds: str) -> Mapping[str, Any]:
-    backend = load(name, Path(file), int(threads), partial(load_stock, Path(stock)))
+def _track(name: str, file: str, stock: str, threads: str, seconds: str, runs: str = "0") -> Mapping[str, Any]:
+    backend = load(name, Path(file), int(threads), partial(load_stock, Path(stock)), int(runs))
     _, taken = backend.separate(music(float(seconds)))
     memory = backend.peak_memory() if isinstance(backend, Program) else peak_memory()
     return {"seconds": taken, "peak_memory_bytes": memory}

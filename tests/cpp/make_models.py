@@ -43,11 +43,11 @@ def gains_model(
     )
 
 
-def ramp_model() -> onnx.GraphProto:
+def ramp_model(frames: int = FRAMES) -> onnx.GraphProto:
     """gains_model that also scales each frame by its place in the segment: where a segment lies makes a difference."""
-    ramp = [1 + frame / FRAMES for frame in range(FRAMES)]
-    graph = gains_model([helper.make_node("Mul", ["mix", "ramp"], ["steeper"])], "steeper")
-    graph.initializer.append(helper.make_tensor("ramp", TensorProto.FLOAT, [1, 1, FRAMES], ramp))
+    ramp = [1 + frame / frames for frame in range(frames)]
+    graph = gains_model([helper.make_node("Mul", ["mix", "ramp"], ["steeper"])], "steeper", frames=frames)
+    graph.initializer.append(helper.make_tensor("ramp", TensorProto.FLOAT, [1, 1, frames], ramp))
     return graph
 
 
@@ -249,6 +249,9 @@ def main() -> None:
         glacial_nodes(graph, steps)
         save(folder, f"{name}.onnx", graph, METADATA)
     save(folder, "endless.onnx", endless_model(), METADATA)
+    # Of a musical length, and far faster than music even on a busy machine.
+    save(folder, "ramp_4s.onnx", ramp_model(176_400), METADATA | {"segment_frames": "176400"})
+    save(folder, "short_1s.onnx", gains_model([], "mix", (0.5, 0.5), 44_100), METADATA | {"segment_frames": "44100"})
     short = METADATA | {"segment_frames": "400"}
     save(folder, "short.onnx", gains_model([], "mix", (0.5, 0.5), 400), short)
     no_sources = {key: value for key, value in METADATA.items() if key != "sources"}

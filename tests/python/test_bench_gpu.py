@@ -43,8 +43,8 @@ def test_everything_is_measured_or_named(
     rows = {row["what"]: row for row in content["rows"]}
     name = gains_model.stem
     on_gpu = [f"{name}, {setting}, batch {batch}" for setting in ("float32", "TF32") for batch in (1, 2)]
-    assert list(rows) == [*on_gpu, *(f"processor, {runs} at once of {threads} threads"
-                                     for runs, threads in ((1, 2), (1, 1), (2, 1)))]  # fmt: skip
+    assert list(rows) == [*on_gpu, *(f"processor, {runs} at a time, {threads} threads"
+                                     for runs, threads in ((1, 2), (1, 1), (2, 2)))]  # fmt: skip
     for what in on_gpu:
         assert rows[what]["ms_a_segment"] > 0
         assert rows[what]["snr_db"] is None  # equal: the same provider

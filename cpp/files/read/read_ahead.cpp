@@ -10,7 +10,7 @@
 namespace {
 
 constexpr std::size_t block_frames = 1 << 16;
-constexpr std::size_t blocks_ahead = 8;  // 12 s at 44.1 kHz, 4 MB in stereo
+constexpr std::size_t blocks_ahead = 4;  // 6 s at 44.1 kHz, 2 MB in stereo
 constexpr int passes = 2;
 
 }  // namespace
