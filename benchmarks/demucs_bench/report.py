@@ -177,7 +177,11 @@ def scaling_plot(summaries: Summaries, file: Path) -> None:
     for row, model in zip(panels, models, strict=True):
         for backend, found in summaries.items():
             points = found.get(model, {}).get("points", [])
-            by_length = [(p["audio_seconds"], p["seconds"], p["peak_memory_bytes"]) for p in points if not p["threads"] and not p["runs"]]
+            by_length = [
+                (p["audio_seconds"], p["seconds"], p["peak_memory_bytes"])
+                for p in points
+                if not p["threads"] and not p["runs"]
+            ]
             by_threads = [(p["threads"], p["audio_seconds"] / p["seconds"]) for p in points if p["threads"]]
             lengths, times, memory = zip(*sorted(by_length), strict=True) if by_length else ((), (), ())
             counts, speeds = zip(*sorted(by_threads), strict=True) if by_threads else ((), ())

@@ -32,7 +32,7 @@ class Model:
         """
         Loads an .onnx or .ort file, or the .json file of a bag of models.
         
-        threads: threads that compute at a time, of all inferences together; 0: one per physical core that this process may use
+        threads: threads that compute, of all inferences together; 0: one per physical core that this process may use
             (its affinity mask and, on Linux, the quota of its control group).
         provider: what computes: "cpu", another one of providers(), or "auto" for the first GPU provider that works, else
             "cpu". If the provider you name is missing, fails or computes nonsense, Error is raised: the library never
@@ -40,8 +40,9 @@ class Model:
         provider_options: options of the provider, as ONNX Runtime documents them.
         max_concurrent_runs: inferences that run at a time, at most 64; further callers wait. 0 chooses: on "cpu" one for every
             four threads, as many as memory_mb allows; one on other providers. The stems are the same to the bit.
-        max_batch: segments that one inference computes, at most 64. 0 chooses: 8 on "cuda", fewer if its memory is too short,
-            and 1 on other providers. More than 1 is possible on "cpu" and "cuda".
+        max_batch: segments that one inference computes, at most 64; fewer are filled up with silence. 0 chooses: 4 on "cuda",
+            fewer if its memory is too short, and 1 on other providers. More than 1 is possible on "cpu" and "cuda". For decks,
+            which compute a segment at a time, 1 is the fastest.
         memory_mb: MiB that may be chosen for inferences at a time, besides the loaded model (htdemucs: 210 each); 0: a quarter
             of what this process may have.
         low_priority: ONNX Runtime's threads use only the time that other programs leave.

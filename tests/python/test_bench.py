@@ -197,7 +197,9 @@ def test_speed_table_gives_the_ratio_to_pytorch() -> None:
     assert "| - | 2.05 | 2.00 | - |" in line
 
 
-def test_scaling_run_measures_every_length_number_of_threads_and_number_of_runs(small_export: Report, tmp_path: Path) -> None:
+def test_scaling_run_measures_every_length_and_numbers_of_threads_and_runs(
+    small_export: Report, tmp_path: Path
+) -> None:
     arguments = [
         "--model",
         small_export.onnx,
