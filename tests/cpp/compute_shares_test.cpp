@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+
 #include "demucs_ort/model.hpp"
 
 using namespace demucs_ort;

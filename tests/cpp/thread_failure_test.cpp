@@ -15,6 +15,7 @@
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "demucs_ort/stream.hpp"
 
 extern "C" long threads_left;  // C's atomic_long; nobody else counts while it is set

@@ -3,7 +3,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
-#include <utility>
 #include <vector>
 
 /// Hands items from one thread to another, in order. It makes no more of them than it was given: they are filled anew,
