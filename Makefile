@@ -19,6 +19,7 @@ MAKEFLAGS += --jobs=2
 help:
 	@echo "make demo       separate a song, say where the stems are, how good, how fast (SONG=file MODEL=file.onnx: yours)"
 	@echo "make test       set up what testing needs, build, check style and types, run the C++ and the Python tests"
+	@echo "make setup      set up .venv with PyTorch and the tools, and build the program"
 	@echo "make build      set up the same and build the programs, the library, and demucs_native and demucs-export in .venv"
 	@echo "make demo-model make demo_model/htdemucs_demo.onnx and demo_model/song/ again"
 	@echo "make sanitize   build and run the C++ tests with AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer"

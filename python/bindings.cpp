@@ -227,11 +227,13 @@ provider_options: options of the provider, as ONNX Runtime documents them.
 max_concurrent_runs: inferences that run at a time, at most 64; further callers wait. 0 chooses: on "cpu" one for every
     four threads, as many as memory_mb allows; one on other providers. The stems are the same to the bit.
 max_batch: segments that one inference computes, at most 64; fewer are filled up with silence. 0 chooses: 4 on "cuda",
-    fewer if its memory is too short, and 1 on other providers. More than 1 is possible on "cpu" and "cuda". For decks,
-    which compute a segment at a time, 1 is the fastest.
+    fewer if its memory is too short, and 1 on other providers. More than 1 is possible on "cpu" and "cuda". For decks
+    and streams, which compute a segment at a time, 1 is the fastest.
 memory_mb: MiB that may be chosen for inferences at a time, besides the loaded model (htdemucs: 210 each); 0: a quarter
     of what this process may have.
-low_priority: ONNX Runtime's threads use only the time that other programs leave.)")
+low_priority: ONNX Runtime's threads use only the time that other programs leave.
+provider_library: the file of a library that adds providers to ONNX Runtime 1.23 or later; `provider` then names one of
+    them, or is "auto".)")
       .def(
           "separate",
           [](const std::shared_ptr<Model>& self, const MixArgument& mix, int sample_rate, double overlap,
@@ -266,7 +268,8 @@ Raises TypeError and ValueError for unusable arguments or samples that are not f
       .def(
           "run", [](const std::shared_ptr<Model>& self, const MixArgument& mix) { return run(self, mix); },
           py::arg("mix"),
-          "One raw inference: float32 (batch, channels, segment_frames) to (batch, stems, channels, segment_frames).")
+          "Runs the model on segments: float32 (batch, channels, segment_frames) to (batch, stems, channels, "
+          "segment_frames).")
       .def_property_readonly("name", [](const Model& self) { return self.info().name; })
       .def_property_readonly("sources", [](const Model& self) { return self.info().sources; })
       .def_property_readonly("sample_rate", [](const Model& self) { return self.info().sample_rate; })

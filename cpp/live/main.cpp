@@ -50,7 +50,7 @@ std::optional<Options> parse(int argc, char** argv) {
   app.add_option("--provider", options.model_options.provider, "What computes, as for demucs_ort_cli")
       ->option_text("NAME");
   app.add_option("--threads", options.model_options.threads,
-                 "Threads of one inference (default: one per core that it may use)")
+                 "Threads for computing (default: one per core that it may use)")
       ->option_text("N");
   app.add_option("--device", options.device, "The audio device (default: the system's); null plays without a device")
       ->option_text("NAME");
@@ -88,10 +88,10 @@ std::vector<std::vector<float>> decode(const std::filesystem::path& song, const 
 demucs_ort::DeckPool open_workers(const Options& options) {
   demucs_ort::DeckPoolOptions workers;
   const auto file = options.model.empty() ? find_demo_model() : options.model;
-  const auto model = demucs_ort::Model::load(file, options.model_options);
-  if (!options.provisional.empty()) {
-    workers.provisional = demucs_ort::Model::load(options.provisional, options.model_options);
-  }
+  auto model_options = options.model_options;
+  model_options.max_concurrent_runs = model_options.max_batch = 1;  // a deck's segment has all threads
+  const auto model = demucs_ort::Model::load(file, model_options);
+  if (!options.provisional.empty()) workers.provisional = demucs_ort::Model::load(options.provisional, model_options);
   return demucs_ort::DeckPool(model, workers);
 }
 

@@ -41,15 +41,17 @@ class Model:
         max_concurrent_runs: inferences that run at a time, at most 64; further callers wait. 0 chooses: on "cpu" one for every
             four threads, as many as memory_mb allows; one on other providers. The stems are the same to the bit.
         max_batch: segments that one inference computes, at most 64; fewer are filled up with silence. 0 chooses: 4 on "cuda",
-            fewer if its memory is too short, and 1 on other providers. More than 1 is possible on "cpu" and "cuda". For decks,
-            which compute a segment at a time, 1 is the fastest.
+            fewer if its memory is too short, and 1 on other providers. More than 1 is possible on "cpu" and "cuda". For decks
+            and streams, which compute a segment at a time, 1 is the fastest.
         memory_mb: MiB that may be chosen for inferences at a time, besides the loaded model (htdemucs: 210 each); 0: a quarter
             of what this process may have.
         low_priority: ONNX Runtime's threads use only the time that other programs leave.
+        provider_library: the file of a library that adds providers to ONNX Runtime 1.23 or later; `provider` then names one of
+            them, or is "auto".
         """
     def run(self, mix: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
         """
-        One raw inference: float32 (batch, channels, segment_frames) to (batch, stems, channels, segment_frames).
+        Runs the model on segments: float32 (batch, channels, segment_frames) to (batch, stems, channels, segment_frames).
         """
     def separate(self, mix: numpy.typing.NDArray[numpy.float32], sample_rate: int = 44100, overlap: float = 0.25, shifts: int = 0, *, seed: int = 0, shift_offsets: collections.abc.Sequence[int] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, priority: typing.Literal['background', 'normal', 'foreground'] = 'normal', progress: collections.abc.Callable[[float], None] | None = None) -> dict[str, numpy.typing.NDArray[numpy.float32]]:
         """

@@ -303,6 +303,7 @@ static void test_separates_in_memory(void) {
   CHECK(strcmp(demucs_ort_separator_stem_name(separator, 1), "bass") == 0);
   CHECK(demucs_ort_separator_stem_name(separator, 2) == NULL);
   CHECK(demucs_ort_separator_stem_name(separator, SIZE_MAX) == NULL);
+  CHECK(demucs_ort_separator_model_seconds(NULL) == 0 && demucs_ort_separator_model_seconds(separator) == 0);
   CHECK(demucs_ort_separate(separator, all->mix_rows, frames, all->stem_list, NULL, NULL, NULL) == DEMUCS_ORT_OK);
   CHECK(is_share(all, 0, 0.75f) && is_share(all, 1, 0.25f));
   demucs_ort_separator_free(separator);

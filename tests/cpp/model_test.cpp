@@ -131,6 +131,16 @@ TEST(Bag, EveryStemComesFromItsSpecialist) {
   }
 }
 
+TEST(Bag, RunsAsManyAtATimeAsASingleModel) {
+  ModelOptions options;
+  options.threads = 16;
+  for (const char* provider : {"cpu", "auto"}) {
+    options.provider = provider;
+    EXPECT_EQ(Model::load(path_of("gains.onnx"), options)->max_concurrent_runs(), 4U) << provider;
+    EXPECT_EQ(Model::load(path_of("specialists.json"), options)->max_concurrent_runs(), 4U) << provider;
+  }
+}
+
 TEST(Bag, TakesTheOptionsOfAProviderThatAutoDoesNotFind) {
   ModelOptions options;
   options.provider = "auto";

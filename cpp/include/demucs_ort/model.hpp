@@ -76,7 +76,7 @@ struct ModelOptions {
   unsigned max_concurrent_runs = 0;
   /// Segments that one inference computes, at most 64; fewer are filled up with silence. 0 chooses: 4 on the provider
   /// cuda, fewer if its memory is too short for them, and 1 on all others. More than 1 is possible on cpu and cuda. For
-  /// decks, which compute a segment at a time, 1 is the fastest.
+  /// decks and streams, which compute a segment at a time, 1 is the fastest.
   unsigned max_batch = 0;
   /// The memory in MiB that may be chosen for inferences at a time, besides the loaded model (htdemucs: 210 each). 0: a
   /// quarter of what this process may have. What you set yourself is not limited by it.
@@ -138,7 +138,7 @@ class DEMUCS_ORT_EXPORT Model {
   /// becomes less when the memory of a GPU turns out to be too short. If a bag has not loaded a member yet, this is 1.
   /// Thread: any; real-time safe.
   unsigned max_batch() const noexcept;
-  /// Threads that compute at a time, as `ModelOptions::threads`.
+  /// Threads that all inferences share, as `ModelOptions::threads`.
   /// Thread: any; real-time safe.
   unsigned threads() const noexcept;
   /// The version of the ONNX Runtime library in use, e.g. "1.31.1".

@@ -79,7 +79,8 @@ using Write = std::function<void(std::size_t first, std::size_t frames, const fl
 ///
 /// The model computes on threads that `separate` starts, as many segments at a time as the model was loaded for
 /// (`Model::max_concurrent_runs`, `Model::max_batch`), while the caller's thread reads ahead and writes what is done.
-/// The stems do not depend on that. With `Priority::background` one run less is used, if there are several.
+/// The stems do not depend on the number of runs, to the bit; another batch may change their last bits. With
+/// `Priority::background` one run less is used, if there are several.
 ///
 /// Use one object for each thread, because it keeps its working buffers between calls; any number of objects share a
 /// `Model`. Audio is planar float32 at the model's sample rate, full scale 1.0, any finite level.
@@ -98,7 +99,8 @@ class DEMUCS_ORT_EXPORT Separator {
   /// Thread: any; real-time safe.
   const Model& model() const noexcept;
   /// Of the last `separate`: the seconds during which the model was computing, or this separation waited for its turn
-  /// at the model. What is left of the time went into reading before the first segment and writing after the last one.
+  /// at the model. In the rest it had nothing to do: before the first segment, after the last one, and wherever
+  /// reading or writing was slower.
   /// Thread: owner's.
   double model_seconds() const noexcept;
 

@@ -307,6 +307,10 @@ size_t demucs_ort_separator_stem_count(const demucs_ort_separator* separator) {
   return separator == nullptr ? 0 : separator->separator.stems().size();
 }
 
+double demucs_ort_separator_model_seconds(const demucs_ort_separator* separator) {
+  return separator == nullptr ? 0 : separator->separator.model_seconds();
+}
+
 const char* demucs_ort_separator_stem_name(const demucs_ort_separator* separator, size_t index) {
   return index < demucs_ort_separator_stem_count(separator) ? separator->separator.stems()[index].c_str() : nullptr;
 }

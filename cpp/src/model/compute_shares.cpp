@@ -11,8 +11,7 @@
 namespace demucs_ort {
 namespace {
 
-/// More than four threads make little of one inference, and less than four make more runs than pay for their memory
-/// (docs/performance.md#sixteen-cores).
+/// Of sixteen threads four runs make the most; more gain nothing and take memory (docs/performance.md#sixteen-cores).
 constexpr unsigned threads_of_a_run = 4;
 constexpr unsigned most_chosen_runs = 16;
 

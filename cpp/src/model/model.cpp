@@ -52,8 +52,8 @@ struct Model::Impl {
 
   Process process;
   Bag bag;
-  ComputeShares shares;
   std::string runtime_version;
+  ComputeShares shares;
   RunQueue queue;
   std::vector<Member> members;
   std::mutex loading;              // held while a member loads; runs of loaded members do not take it
@@ -78,8 +78,8 @@ struct Model::Impl {
 
   Impl(Bag bag_in, const ModelOptions& options_in)
       : bag(std::move(bag_in)),
-        shares(choose_shares(options_in, options_in.provider)),
         runtime_version(ModelSession::connect(options_in)),
+        shares(choose_shares(options_in, ModelSession::first_candidate(options_in))),
         queue(shares.runs = affordable_runs(options_in, bag.info, shares.runs)),
         members(bag.members.size()),
         options(options_in),

@@ -209,8 +209,8 @@ Error load_error(const Ort::Exception& failure, const std::string& provider, con
                                  "); export it again with demucs-export"};
 }
 
-constexpr unsigned chosen_batch =
-    4;  // on cuda; 8 gain 8 %, lose it with the last batch of a song, and take 1.2 GB more
+/// On cuda. 8 gain 8 %, lose it again with the last batch of a song, and take 1.2 GB more.
+constexpr unsigned chosen_batch = 4;
 
 /// The most segments of one inference. Throws Error invalid_argument if the caller asks for more than is possible.
 unsigned batch_limit(const ModelOptions& options, const std::string& provider, const Ort::Session& session) {
@@ -244,6 +244,9 @@ ModelSession::ModelSession(const ModelOptions& options, const std::string& what,
     } catch (const Error& failure) {
       if (candidate == candidates.back()) throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
       rejected_providers_.push_back(candidate + ": " + failure.what());
+    } catch (const std::bad_alloc&) {
+      if (candidate == candidates.back()) throw;
+      rejected_providers_.push_back(candidate + ": there is not enough memory for one segment");
     }
   }
 }
@@ -336,6 +339,8 @@ ModelSession::ModelSession(const void* data, std::size_t size, const ModelOption
       }) {}
 
 std::string ModelSession::connect(const ModelOptions& options) { return connect_runtime(options); }
+
+std::string ModelSession::first_candidate(const ModelOptions& options) { return provider_candidates(options).front(); }
 
 std::vector<std::string> ModelSession::available_providers(const ModelOptions& options) {
   connect(options);

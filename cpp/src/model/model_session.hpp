@@ -28,6 +28,8 @@ class ModelSession {
   /// Runtime's version. Throws Error runtime_missing.
   static std::string connect(const ModelOptions& options);
   static std::vector<std::string> available_providers(const ModelOptions& options);
+  /// The provider that is tried first; after `connect`.
+  static std::string first_candidate(const ModelOptions& options);
 
   const ModelInfo& info() const noexcept { return info_; }
   const std::string& runtime_version() const noexcept { return runtime_version_; }

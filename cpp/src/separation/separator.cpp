@@ -25,7 +25,7 @@ const Model& prepared(const Model& model, const SourceMask& wanted) {
   return model;
 }
 
-/// All that the model computes at a time; in the background one run less, so that a deck finds a place at once.
+/// All that the model computes at a time; in the background one run less, so that others find a place at once.
 InFlight in_flight(const Model& model, Priority priority) {
   const unsigned runs = model.max_concurrent_runs();
   return {priority == Priority::background && runs > 1 ? runs - 1 : runs, model.max_batch()};
