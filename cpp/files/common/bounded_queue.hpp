@@ -42,10 +42,6 @@ class BoundedQueue {
   void close() {
     change([&] { closed_ = true; });
   }
-  bool closed() const {
-    const std::lock_guard lock(mutex_);
-    return closed_;
-  }
 
  private:
   template <typename Change>
@@ -56,7 +52,7 @@ class BoundedQueue {
   }
 
   std::vector<Item> items_;
-  mutable std::mutex mutex_;  // guards all below
+  std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   std::size_t filled_ = 0;
   std::size_t emptied_ = 0;

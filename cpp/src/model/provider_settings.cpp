@@ -2,15 +2,15 @@
 
 #include <string>
 
-#include "base/usable_cores.hpp"
 #include "demucs_ort/model.hpp"
+#include "model/compute_shares.hpp"
 
 namespace demucs_ort {
 namespace {
 
 /// What a provider is set up with unless the caller says otherwise.
 ProviderSettings own_settings(const std::string& provider, const ModelOptions& options) {
-  const auto threads = std::to_string(options.threads > 0 ? options.threads : usable_cores());
+  const auto threads = std::to_string(choose_shares(options, provider).threads);
   // Left to itself the provider rounds every factor to 10 bits (TF32: 68 instead of 127 dB), and an exhaustive search
   // takes seconds to find slower convolutions than the heuristic (docs/performance.md).
   if (provider == "cuda") return {{"use_tf32", "0"}, {"cudnn_conv_algo_search", "HEURISTIC"}};
