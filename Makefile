@@ -115,7 +115,7 @@ sanitize: setup $(INSTALLED)
 
 SECONDS ?= 600
 fuzz: setup $(INSTALLED)
-	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test clang
+	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test clang libclang-rt-dev
 	@$(VENV)/python scripts/run_fuzzers.py --seconds $(SECONDS)
 
 lint: setup

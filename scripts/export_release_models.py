@@ -14,7 +14,7 @@ import demucs_native
 from make_release_index import files_to_load
 
 MODELS = ("htdemucs", "htdemucs_ft", "htdemucs_6s")
-PRECISIONS = ("fp32", "fp16", "fp16-gpu", "int8")
+PRECISIONS = ("fp32", "fp16", "fp32-gpu", "fp16-gpu", "int8")
 
 
 def stand_in(text: str) -> tuple[str, str]:

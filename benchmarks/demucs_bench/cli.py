@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _MODEL_HELP = (
     "demo (comes with demucs_native), full (htdemucs' size, untrained, for speed), dense (full with plain Fourier "
-    "transforms, as in other exports), half (full in half precision for GPUs), or FILE.onnx[@WEIGHTS] with WEIGHTS "
-    "an official name, a checkpoint or untrained:SEED; may be repeated; without WEIGHTS PyTorch is left out"
+    "transforms, as in other exports), full-gpu and half (full for GPUs, exact and in half precision), or "
+    "FILE.onnx[@WEIGHTS] with WEIGHTS an official name, a checkpoint or untrained:SEED; may be repeated; without "
+    "WEIGHTS PyTorch is left out"
 )
 
 
@@ -31,7 +32,8 @@ def _parser() -> argparse.ArgumentParser:
     live = commands.add_parser("live", help="streams: quality and load by latency, and what this machine sustains")
     gpu = commands.add_parser("gpu", help="a GPU: time, SNR and memory by batch, beside PyTorch and the processor")
     for command, model in (
-        (quality, "demo"), (speed, "full"), (scaling, "full"), (decks, "demo"), (live, "demo"), (gpu, "full,half"),
+        (quality, "demo"), (speed, "full"), (scaling, "full"), (decks, "demo"), (live, "demo"),
+        (gpu, "full,full-gpu,half"),
     ):  # fmt: skip
         add = command.add_argument
         add("--model", action="append", help=f"{_MODEL_HELP} (default {model})")
@@ -84,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--load", type=float, default=0.75, help="share of the time that computing may take (default 0.75)")
     add = gpu.add_argument
     add("--parts", default=",".join(GPU_PARTS), help="what to measure, some of %(default)s (default: all)")
-    add("--batches", type=_numbers, default="1,4,8", help="segments at a time (default %(default)s)")
+    add("--batches", type=_numbers, default="1,4,16", help="segments at a time (default %(default)s)")
     add("--seconds", type=float, default=60.0, help="length of the track (default 60)")
     add("--limit", type=int, default=150, metavar="SECONDS", help="begin nothing after this time (default 150)")
     return parser

@@ -105,11 +105,12 @@ def stock_copies(models: Sequence[ModelChoice], backends: Iterable[str]) -> Iter
 
 
 def choose(text: str, cache: Path) -> ModelChoice:
-    """`demo`, `full`, `dense`, `half`, or FILE[@WEIGHTS]; raises ModelError.
+    """`demo`, `full`, `dense`, `full-gpu`, `half`, or FILE[@WEIGHTS]; raises ModelError.
 
     `demo` is the model that comes with demucs_native. `full` has the size of htdemucs and
     untrained weights, for speed; `dense` is the same with plain Fourier transforms, as other exports
-    have them, `half` the same in half precision for GPUs. All are exported below `cache` on first use.
+    have them, `full-gpu` and `half` the same for GPUs, exact and in half precision. All are exported below `cache` on
+    first use.
     """
     if text == "demo":
         import demucs_native
@@ -119,7 +120,7 @@ def choose(text: str, cache: Path) -> ModelChoice:
         return _full_size(cache, text)
     name, _, weights = text.partition("@")
     if not Path(name).is_file():
-        raise ModelError(f"there is no model {name}: give demo, full, dense, half, or FILE.onnx[@WEIGHTS]")
+        raise ModelError(f"there is no model {name}: give demo, full, dense, full-gpu, half, or FILE.onnx[@WEIGHTS]")
     return ModelChoice(Path(name).resolve(), weights or None)
 
 
@@ -149,7 +150,11 @@ def exporter() -> str:
     return hashlib.sha256(" ".join([*packages, source_digest(files)]).encode()).hexdigest()
 
 
-_FULL_SIZE = {"full": "htdemucs_untrained", "dense": "htdemucs_dense_dft", "half": "htdemucs_untrained_fp16-gpu"}
+_FULL_SIZE = {
+    "full": "htdemucs_untrained", "dense": "htdemucs_dense_dft",
+    "full-gpu": "htdemucs_untrained_fp32-gpu", "half": "htdemucs_untrained_fp16-gpu",
+}  # fmt: skip
+_PRECISIONS = {"full-gpu": "fp32-gpu", "half": "fp16-gpu"}
 
 
 def _full_size(cache: Path, kind: str) -> ModelChoice:
@@ -161,7 +166,7 @@ def _full_size(cache: Path, kind: str) -> ModelChoice:
         if kind == "dense":
             dense_dft.export(demucs_export.untrained(0), file)
         else:
-            precision = "fp16-gpu" if kind == "half" else "fp32"
+            precision = _PRECISIONS.get(kind, "fp32")
             model = demucs_export.untrained(0)
             demucs_export.export(model, file.parent, name=file.stem, trained=False, precision=precision)
 

@@ -72,10 +72,11 @@ void add_compute_options(CLI::App& app, Options& options) {
   app.add_option("--threads", model_options.threads, "Threads for computing, of all jobs together; 0: one per core")
       ->capture_default_str();
   app.add_option("--runs", model_options.max_concurrent_runs,
-                 "Segments that a processor computes side by side; 0: one for every four threads, if memory allows")
+                 "Runs of the model side by side; 0: on a processor one for every four threads, if memory allows, on "
+                 "cuda 2, else 1")
       ->capture_default_str();
   app.add_option("--batch", model_options.max_batch,
-                 "Segments that a GPU computes together; 0: 4 on cuda, or what its memory allows, else 1")
+                 "Segments that one run computes; 0: on cuda 2, or what its memory allows, else 1")
       ->capture_default_str();
   app.add_option("--memory", model_options.memory_mb,
                  "Memory that --runs 0 may count on, besides the model; 0: a quarter of what this process may have")

@@ -58,10 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--name", help="name of the files and of the model in them")
     add(
         "--precision",
-        choices=["fp32", "fp16", "fp16-gpu", "int8"],
+        choices=["fp32", "fp16", "fp32-gpu", "fp16-gpu", "int8"],
         default="fp32",
-        help="exact (default), weights rounded to half precision, arithmetic in half precision for GPUs, or linear "
-        "layers stored and computed in 8 bits",
+        help="exact (default), weights rounded to half precision, exact for GPUs, arithmetic in half precision for "
+        "GPUs, or linear layers stored and computed in 8 bits",
     )
     add(
         "--segment",

@@ -15,8 +15,8 @@ from .patch import segment_frames
 
 SCHEMA_VERSION = "1"
 PREFIX = "demucs_ort."
-GPU_PRECISION = "fp16-gpu"
-"""Of the files that only a GPU computes well."""
+GPU_PRECISIONS = ("fp32-gpu", "fp16-gpu")
+"""Of the files for GPUs, which have an operator of ONNX Runtime's own."""
 
 
 def describe(

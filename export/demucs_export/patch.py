@@ -55,11 +55,12 @@ def with_segment(model: HTDemucs, segment: Fraction) -> HTDemucs:
     return view
 
 
-def exportable(model: HTDemucs, *, half: bool = False) -> HTDemucs:
+def exportable(model: HTDemucs, *, fused: bool = False, half: bool = False) -> HTDemucs:
     """The exportable twin of `model`: same input, same output up to rounding, any batch.
 
-    `half`: the U-Net and the transformer compute in float16; spectrograms, statistics and the sum of the branches stay
-    float32. Raises ExportError, naming the parameter, for a configuration it does not support.
+    `fused`: attention is one operator of ONNX Runtime's own. `half`: the U-Net and the transformer compute in float16;
+    spectrograms, statistics and the sum of the branches stay float32. Raises ExportError, naming the parameter, for a
+    configuration it does not support.
     """
     _refuse_unsupported(model)
     twin = evaluation_view(copy.deepcopy(model) if half else model)
@@ -72,6 +73,8 @@ def exportable(model: HTDemucs, *, half: bool = False) -> HTDemucs:
     if twin.crosstransformer is not None:
         twin.crosstransformer.__class__ = TabledTransformer
     assert isinstance(twin, RealHTDemucs)
+    if fused:
+        twin.fuse_attention()
     if half:
         twin.compute_in_half()
     exported: HTDemucs = twin.eval()
@@ -120,13 +123,16 @@ class RealHTDemucs(HTDemucs):
     spectrogram: RealSpectrogram
     dtype = torch.float32  # of all between the first and the last convolution
 
+    def fuse_attention(self) -> None:
+        """Let every attention be one operator."""
+        for layer in self.modules():
+            if isinstance(layer, BlockedAttention):
+                layer.__class__ = FusedAttention
+
     def compute_in_half(self) -> None:
         """Change the tensors of every layer of the U-Net and the transformer to float16."""
         self.dtype = torch.float16
         _halve(self)
-        for layer in self.modules():
-            if isinstance(layer, BlockedAttention):
-                layer.__class__ = FusedAttention
 
     def forward(self, mix: Tensor) -> Tensor:
         """Mix [batch, channels, frames] to stems [batch, sources, channels, frames]."""

@@ -29,6 +29,7 @@ class Tolerance:
 TOLERANCES = {
     "fp32": Tolerance(1e-4, 80.0),
     "fp16": Tolerance(3e-2, 45.0),
+    "fp32-gpu": Tolerance(1e-4, 80.0),
     "fp16-gpu": Tolerance(3e-2, 35.0),
     "int8": Tolerance(3e-2, 40.0),
 }

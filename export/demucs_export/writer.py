@@ -22,7 +22,7 @@ from onnxscript.rewriter.rules.common import slice_split_rule
 
 from .errors import ExportError
 from .gates import split_gates
-from .metadata import GPU_PRECISION, PREFIX
+from .metadata import GPU_PRECISIONS, PREFIX
 
 OPSET = 20
 INPUT, OUTPUT = "mix", "stems"
@@ -156,7 +156,7 @@ def check_contract(proto: onnx.ModelProto) -> None:
 def _domains(proto: onnx.ModelProto) -> dict[str, int]:
     """The operator sets that the file may use, by their versions."""
     precision = next((entry.value for entry in proto.metadata_props if entry.key == PREFIX + "precision"), "")
-    return {"": OPSET, "com.microsoft": 1} if precision == GPU_PRECISION else {"": OPSET}
+    return {"": OPSET, "com.microsoft": 1} if precision in GPU_PRECISIONS else {"": OPSET}
 
 
 def _to_proto(model: HTDemucs, frames: int, static_batch: bool) -> onnx.ModelProto:

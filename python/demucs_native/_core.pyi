@@ -39,8 +39,9 @@ class Model:
             switches to another one on its own.
         provider_options: options of the provider, as ONNX Runtime documents them.
         max_concurrent_runs: inferences that run at a time, at most 64; further callers wait. 0 chooses: on "cpu" one for every
-            four threads, as many as memory_mb allows; one on other providers. The stems are the same to the bit.
-        max_batch: segments that one inference computes, at most 64; fewer are filled up with silence. 0 chooses: 4 on "cuda",
+            four threads, as many as memory_mb allows, on "cuda" two, and one on other providers. The stems are the same to
+            the bit.
+        max_batch: segments that one inference computes, at most 64; fewer are filled up with silence. 0 chooses: 2 on "cuda",
             fewer if its memory is too short, and 1 on other providers. More than 1 is possible on "cpu" and "cuda". For decks
             and streams, which compute a segment at a time, 1 is the fastest.
         memory_mb: MiB that may be chosen for inferences at a time, besides the loaded model (htdemucs: 210 each); 0: a quarter

@@ -102,7 +102,7 @@ def fetch(
     Every file is checked against the size and SHA-256 that this package pins, each time. An interrupted download is
     continued by the next call. Processes may fetch the same model at once.
 
-    precision: "fp32", or "fp16", "fp16-gpu" or "int8" for the model of the name `name`_fp16 and so on.
+    precision: "fp32", or "fp16", "fp32-gpu", "fp16-gpu" or "int8" for the model of the name `name`_fp16 and so on.
     cache: the folder to keep models in; default: DEMUCS_ORT_CACHE, else this user's cache folder.
     base_url: where the files lie; default: DEMUCS_ORT_BASE_URL, else the project's release. https, or http from this
         machine itself.

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_fetch)
     command.add_argument("name", help="such as htdemucs")
     command.add_argument(
-        "--precision", choices=["fp32", "fp16", "fp16-gpu", "int8"], default="fp32", help="default: fp32"
+        "--precision", choices=["fp32", "fp16", "fp32-gpu", "fp16-gpu", "int8"], default="fp32", help="default: fp32"
     )
     command.add_argument("--offline", action="store_true", help="only look into the cache")
     command.add_argument(

@@ -39,9 +39,9 @@ TEST(ComputeShares, ARunForEveryFourThreads) {
 }
 
 TEST(ComputeShares, OtherProvidersUseAllTheyHaveForEachRun) {
-  EXPECT_EQ(choose_shares(asking(16), "cuda").runs, 1U);
+  EXPECT_EQ(choose_shares(asking(16), "cuda").runs, 2U);
   EXPECT_EQ(choose_shares(asking(16), "openvino").runs, 1U);
-  EXPECT_EQ(choose_shares(asking(16, 2), "cuda").runs, 2U);
+  EXPECT_EQ(choose_shares(asking(16, 1), "cuda").runs, 1U);
 }
 
 TEST(ComputeShares, ThreadsAreTheSameForAnyNumberOfRuns) {

@@ -139,6 +139,36 @@ TEST(Separation, RebuildsTheTrackAtEveryLengthOverlapAndShift) {
   }
 }
 
+/// Segments are blended in blocks of 8192 frames, and the sums' ring turns in the middle of some.
+TEST(Separation, SegmentsOfSeveralBlocksRebuildTheTrack) {
+  ModelInfo info = tiny_model();
+  info.segment_frames = 20001;
+  const Track track = make_track(60007);
+  const auto infer = [&](const float* mix, std::size_t segments, float* stems, const CancelToken&) {
+    const std::size_t size = 2 * info.segment_frames;
+    for (std::size_t i = 0; i < segments * size; ++i) {
+      for (std::size_t s = 0; s < 3; ++s) stems[(i / size * 3 + s) * size + i % size] = mix[i] * (s == 1 ? 0.3F : 0.0F);
+    }
+  };
+  const auto read = [&](std::size_t first, std::size_t frames, float* const* channels) {
+    const std::size_t count = std::min(frames, track[0].size() - first);
+    for (std::size_t c = 0; c < 2; ++c) std::copy_n(track[c].data() + first, count, channels[c]);
+    return count;
+  };
+  for (const std::vector<std::size_t>& offsets : {std::vector<std::size_t>{}, {13, 100}}) {
+    SeparatorOptions options;
+    options.stems = {"bass"};
+    options.shift_offsets = offsets;
+    Track bass(2);
+    const auto write = [&](std::size_t first, std::size_t frames, const float* const* const* stems) {
+      EXPECT_EQ(first, bass[0].size());
+      for (std::size_t c = 0; c < 2; ++c) bass[c].insert(bass[c].end(), stems[0][c], stems[0][c] + frames);
+    };
+    Separation(info, options, {2, 1}).run(infer, read, write, {}, {});
+    expect_share(bass, track, 0.3F, 1.0F);
+  }
+}
+
 TEST(Separation, HearsRealAudioAroundAShortLastSegment) {
   // The model answers with what it heard at the window's first frame, which for the last segment lies before it.
   const Track track = make_track(1700);

@@ -75,6 +75,7 @@ def test_official_name(tiny_model, calls, monkeypatch):
     ("arguments", "asked"),
     [
         (["--precision", "int8"], {"name": "htdemucs_int8", "precision": "int8"}),
+        (["--precision", "fp32-gpu"], {"name": "htdemucs_fp32-gpu", "precision": "fp32-gpu"}),
         (["--precision", "fp16-gpu"], {"name": "htdemucs_fp16-gpu", "precision": "fp16-gpu"}),
         (["--segment", "3.9"], {"name": "htdemucs_3.9s", "segment": Fraction(39, 10)}),
         (

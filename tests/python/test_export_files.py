@@ -18,7 +18,7 @@ import onnxruntime
 import pytest
 import torch
 from conftest import TINY
-from demucs_export import metadata, verify, writer
+from demucs_export import known_answer, metadata, verify, writer
 from onnxruntime.quantization import quantize_dynamic
 from onnxscript import rewriter
 from onnxscript.rewriter.rules.common import slice_split_rule
@@ -136,6 +136,19 @@ def test_only_what_half_precision_holds_is_stored_in_it(tmp_path):
     half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
     assert kinds == {"exact.half": half, "inexact": single, "beyond": single, "short": single}
     np.testing.assert_array_equal(session(path).run(None, {"mix": exact})[0], before)
+
+
+def test_exact_gpu_files_differ_by_one_operator(small_model, small_export, tmp_path):
+    report = demucs_export.export(small_model, tmp_path, name="small", trained=False, precision="fp32-gpu")
+    assert report.metadata == {**small_export.metadata, "demucs_ort.precision": "fp32-gpu"}
+    assert report.ort is None
+    assert all(row.snr_db >= 90 for row in report.rows)
+    nodes = onnx.load(report.onnx).graph.node
+    assert [node.op_type for node in nodes if node.domain] == ["MultiHeadAttention"] * 2 * 2  # layers, branches
+    assert "Softmax" not in {node.op_type for node in nodes}
+    mix = known_answer.signal(2, 88200)[None]
+    exact, fused = (demucs_native.Model(file, threads=1).run(mix) for file in (small_export.onnx, report.onnx))
+    assert np.abs(fused - exact).max() < 1e-5
 
 
 def test_gpu_files_compute_in_half_precision(small_model, small_export, tmp_path):

@@ -98,9 +98,9 @@ typedef struct demucs_ort_model_options {
   const char* onnxruntime_library;     /* path; NULL: found as documented in model.hpp */
   const char* const* provider_options; /* name, value, name, value, ...; NULL: none */
   size_t provider_option_count;        /* pairs */
-  uint32_t max_concurrent_runs;        /* inferences at a time, at most 64; 0: chosen by cores and memory_mb */
+  uint32_t max_concurrent_runs;        /* inferences at a time, at most 64; 0: by cores and memory_mb; 2 on cuda */
   int32_t low_priority;                /* 1: ONNX Runtime's threads use only the time that others leave */
-  uint32_t max_batch;                  /* segments of one inference, at most 64; 0: chosen, 4 on cuda, else 1 */
+  uint32_t max_batch;                  /* segments of one inference, at most 64; 0: chosen, 2 on cuda, else 1 */
   size_t memory_mb;                    /* MiB for inferences at a time; 0: a quarter of what the process may have */
   const char* provider_library;        /* path of a library that has `provider`; NULL: ONNX Runtime has it */
 } demucs_ort_model_options;

@@ -29,7 +29,7 @@ struct ModelInfo {
   std::size_t channels = 0;          ///< audio channels of the mix and of every stem
   std::size_t segment_frames = 0;    ///< frames the model hears at a time
   std::vector<std::string> sources;  ///< what the model separates, e.g. "drums", in the order of its output
-  std::string precision;             ///< "fp32", "fp16", "fp16-gpu" or "int8" (docs/models.md)
+  std::string precision;             ///< "fp32", "fp16", "fp32-gpu", "fp16-gpu" or "int8" (docs/models.md)
   bool trained = false;              ///< false: seeded weights for tests, the output is no separation
   std::string weights_sha256;        ///< 64 hexadecimal digits
   std::string demucs_version;        ///< the demucs release that the file was exported with
@@ -71,10 +71,10 @@ struct ModelOptions {
   /// inference, and each further one adds its caller.
   unsigned threads = 0;
   /// Inferences that run at a time, at most 64; further callers wait for their turn. 0 chooses: on the provider cpu one
-  /// for every four threads, as many as `memory_mb` allows; one on all others. Inferences side by side make more of
-  /// many cores than one that uses all of them. The stems are the same to the bit.
+  /// for every four threads, as many as `memory_mb` allows, on cuda two, and one on all others. Inferences side by side
+  /// make more of many cores than one that uses all of them. The stems are the same to the bit.
   unsigned max_concurrent_runs = 0;
-  /// Segments that one inference computes, at most 64; fewer are filled up with silence. 0 chooses: 4 on the provider
+  /// Segments that one inference computes, at most 64; fewer are filled up with silence. 0 chooses: 2 on the provider
   /// cuda, fewer if its memory is too short for them, and 1 on all others. More than 1 is possible on cpu and cuda. For
   /// decks and streams, which compute a segment at a time, 1 is the fastest.
   unsigned max_batch = 0;

@@ -14,6 +14,8 @@ namespace {
 /// Of sixteen threads four runs make the most; more gain nothing and take memory (docs/performance.md#sixteen-cores).
 constexpr unsigned threads_of_a_run = 4;
 constexpr unsigned most_chosen_runs = 16;
+/// While a GPU computes one run, the other one's stems come from it and its launches wait in line.
+constexpr unsigned runs_on_cuda = 2;
 
 /// Tensors that are alive at a time during a run, as a multiple of the stems that it computes (docs/performance.md).
 constexpr std::uint64_t stems_in_flight = 20;
@@ -25,9 +27,11 @@ ComputeShares choose_shares(const ModelOptions& options, const std::string& prov
   shares.threads = options.threads > 0 ? options.threads : usable_cores();
   if (options.max_concurrent_runs > 0) {
     shares.runs = options.max_concurrent_runs;
-  } else if (provider == "cpu") {  // others use all they have for each run
+  } else if (provider == "cpu") {
     shares.runs = std::clamp(shares.threads / threads_of_a_run, 1U, most_chosen_runs);
-  }
+  } else if (provider == "cuda") {
+    shares.runs = runs_on_cuda;
+  }  // others use all they have for each run
   return shares;
 }
 

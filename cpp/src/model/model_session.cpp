@@ -11,6 +11,7 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -190,7 +191,9 @@ bool says_any(const Ort::Exception& failure, std::initializer_list<std::string_v
 
 /// ONNX Runtime has no code for missing memory, only words; callers get the exception that they expect.
 void throw_if_out_of_memory(const Ort::Exception& failure) {
-  if (says_any(failure, {"bad_alloc", "Failed to allocate memory"})) throw std::bad_alloc();
+  if (says_any(failure, {"bad_alloc", "Failed to allocate memory", "CUDA failure 2:", "CUBLAS failure 3:"})) {
+    throw std::bad_alloc();
+  }
 }
 
 /// Why no session came about: the file, or what should compute it.
@@ -209,8 +212,8 @@ Error load_error(const Ort::Exception& failure, const std::string& provider, con
                                  "); export it again with demucs-export"};
 }
 
-/// On cuda. 8 gain 8 %, lose it again with the last batch of a song, and take 1.2 GB more.
-constexpr unsigned chosen_batch = 4;
+/// On cuda, of each of two runs. More gain little, and lose it again with the last batch of a song.
+constexpr unsigned chosen_batch = 2;
 
 /// The most segments of one inference. Throws Error invalid_argument if the caller asks for more than is possible.
 unsigned batch_limit(const ModelOptions& options, const std::string& provider, const Ort::Session& session) {
@@ -245,8 +248,13 @@ ModelSession::ModelSession(const ModelOptions& options, const std::string& what,
       if (candidate == candidates.back()) throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
       rejected_providers_.push_back(candidate + ": " + failure.what());
     } catch (const std::bad_alloc&) {
-      if (candidate == candidates.back()) throw;
-      rejected_providers_.push_back(candidate + ": there is not enough memory for one segment");
+      const std::string problem = "there is not enough memory for one segment";
+      if (candidate == "cpu") throw;
+      if (candidate == candidates.back()) {
+        throw Error(Status::runtime_failed, "the provider " + candidate + " cannot compute " + what + ": " + problem +
+                                                "; end other programs that use it, or take the provider cpu");
+      }
+      rejected_providers_.push_back(candidate + ": " + problem);
     }
   }
 }
@@ -365,12 +373,22 @@ void ModelSession::run(const float* mix, std::size_t batch, float* stems, const 
   for (std::size_t done = 0; done < batch;) {
     const unsigned most = max_batch_;
     const std::size_t count = std::min<std::size_t>(batch - done, most);
-    try {
+    const auto compute = [&] {
       run_padded(mix + done * size, count, most, stems + done * size * info_.sources.size(), cancel);
       done += count;
+    };
+    try {
+      const std::shared_lock beside_others(alone_);
+      compute();
     } catch (const std::bad_alloc&) {
-      if (most == 1) throw;
-      max_batch_ = most / 2;  // other programs may need the memory, too
+      if (most > 1) {
+        max_batch_ = most / 2;
+      } else if (provider_ == "cpu") {
+        throw;
+      } else {  // a GPU's memory, which other programs may need, too
+        const std::unique_lock alone(alone_);
+        compute();
+      }
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,7 @@ class ModelSession {
   mutable Ort::Session session_{nullptr};  // Session::Run is thread-safe but not const
   ComputeShares shares_;
   mutable std::atomic<unsigned> max_batch_{1};  // becomes less when memory is short
+  mutable std::shared_mutex alone_;             // locked by a run that memory is too short to run beside another
 };
 
 }  // namespace demucs_ort

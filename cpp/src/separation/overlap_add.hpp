@@ -6,7 +6,7 @@
 namespace demucs_ort {
 
 /// Sums weighted pieces of several rows (stem x channel) that arrive in order of their start, and hands out the front
-/// that no later piece can reach. Holds `capacity` frames, which is the longest piece.
+/// that no later piece can reach. A ring of `capacity` frames, which is the longest piece.
 class OverlapAdd {
  public:
   OverlapAdd(std::size_t rows, std::size_t capacity);
@@ -18,7 +18,9 @@ class OverlapAdd {
 
   /// The sums from the front on, per row; scaling finished frames in place is allowed.
   const std::vector<float*>& rows() const noexcept { return rows_; }
-  /// Forgets `frames` finished frames and moves the front on.
+  /// How many frames of a row lie side by side; the next ones have their turn when these are popped.
+  std::size_t side_by_side() const noexcept { return capacity_ - front_; }
+  /// Forgets `frames` finished frames, at most side_by_side(), and moves the front on.
   void pop(std::size_t frames);
 
   /// The front, in frames of the track.
@@ -27,8 +29,11 @@ class OverlapAdd {
   void reset(std::size_t position = 0);
 
  private:
+  void turn_to(std::size_t front);
+
   std::size_t capacity_;
   std::size_t position_ = 0;
+  std::size_t front_ = 0;    // where `position_` is in the ring
   std::vector<float> sums_;  // [row][capacity]
   std::vector<float*> rows_;
 };

@@ -10,6 +10,7 @@
 
 #include "base/cancel_state.hpp"
 #include "base/joining_thread.hpp"
+#include "base/large_pages.hpp"
 #include "demucs_ort/cancel.hpp"
 #include "separation/infer.hpp"
 
@@ -23,8 +24,8 @@ struct InFlight {
 
 /// Segments that one run computes.
 struct SegmentBatch {
-  std::unique_ptr<float[]> mix;    // [segment][channel][frame]
-  std::unique_ptr<float[]> stems;  // [segment][source][channel][frame]
+  std::unique_ptr<float[], FreeLargePages> mix;    // [segment][channel][frame]
+  std::unique_ptr<float[], FreeLargePages> stems;  // [segment][source][channel][frame]
   std::size_t count = 0;
 };
 

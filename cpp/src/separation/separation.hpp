@@ -37,9 +37,10 @@ class Separation {
 
  private:
   void fill(SegmentBatch& batch, const SegmentPlan& plan, std::size_t first, const Read& read);
-  void add(const float* stems, const Segment& segment, const SegmentPlan& plan);
-  void deliver(const float* mix, const Segment& segment, std::size_t frames, const TrackLevel& level,
-               const Write& write);
+  void weigh(const Segment& segment, const SegmentPlan& plan);
+  void blend(const SegmentBatch& batch, std::size_t place, const Segment& segment, std::size_t complete,
+             const TrackLevel& level, const Write& write);
+  void deliver(const float* mix, const Segment& segment, std::size_t end, const TrackLevel& level, const Write& write);
 
   ModelInfo info_;
   StemMixing mixing_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,6 +79,16 @@ Outputs choose_outputs(const ModelInfo& info, const SeparatorOptions& options) {
   return outputs;
 }
 
+void require_finite(const float* row, std::size_t frames, std::size_t position) {
+  std::int32_t beyond = 0;  // counted, so that the compiler compares several at a time
+  for (std::size_t i = 0; i < frames; ++i) beyond += std::abs(row[i]) <= std::numeric_limits<float>::max() ? 0 : 1;
+  if (beyond == 0) return;
+  const auto* bad = std::find_if(row, row + frames, [](float sample) { return !std::isfinite(sample); });
+  throw Error(Status::runtime_failed, "the model computed a value that is not finite near frame " +
+                                          std::to_string(position + static_cast<std::size_t>(bad - row)) +
+                                          "; the model file or its provider is broken");
+}
+
 }  // namespace
 
 StemMixing::StemMixing(const ModelInfo& info, const SeparatorOptions& options)
@@ -119,14 +131,9 @@ void StemMixing::finish(const std::vector<const float*>& mix, std::size_t frames
     const float mean = level.mean() * outputs_[o].mean_gain;
     for (std::size_t c = 0; c < channels; ++c) {
       float* row = sums.rows()[o * channels + c];
-      for (std::size_t i = 0; i < frames; ++i) {
-        row[i] = (row[i] + mix_gain * mix[c][i]) * scale + mean;
-        if (!std::isfinite(row[i])) {
-          throw Error(Status::runtime_failed, "the model computed a value that is not finite near frame " +
-                                                  std::to_string(sums.position() + i) +
-                                                  "; the model file or its provider is broken");
-        }
-      }
+      const float* heard = mix[c];
+      for (std::size_t i = 0; i < frames; ++i) row[i] = (row[i] + mix_gain * heard[i]) * scale + mean;
+      require_finite(row, frames, sums.position());
     }
   }
 }
