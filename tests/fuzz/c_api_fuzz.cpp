@@ -96,7 +96,7 @@ class Caller {
   /// Every failure has a status that is documented and not a defect's, and a sentence.
   static demucs_ort_status check(demucs_ort_status status) {
     expect(status >= DEMUCS_ORT_OK && status <= DEMUCS_ORT_OUT_OF_MEMORY, demucs_ort_last_error());
-    expect(status == DEMUCS_ORT_OK || std::strlen(demucs_ort_last_error()) > 10, "a failure without a sentence");
+    expect(status == DEMUCS_ORT_OK || std::strlen(demucs_ort_last_error()) >= 10, "a failure without a sentence");
     return status;
   }
 

@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -24,8 +23,8 @@ struct InFlight {
 
 /// Segments that one run computes.
 struct SegmentBatch {
-  std::unique_ptr<float[], FreeLargePages> mix;    // [segment][channel][frame]
-  std::unique_ptr<float[], FreeLargePages> stems;  // [segment][source][channel][frame]
+  LargePages mix;    // [segment][channel][frame]
+  LargePages stems;  // [segment][source][channel][frame]
   std::size_t count = 0;
 };
 

@@ -27,13 +27,11 @@ Separation::Separation(const ModelInfo& info, const SeparatorOptions& options, c
       spacing_(info, options),
       window_(info.channels, info.segment_frames),
       sums_(mixing_.outputs().size() * info.channels, info.segment_frames),
-      batches_(in_flight.runs + 1),
       batch_segments_(in_flight.segments),
       weights_(info.segment_frames) {
   const std::size_t mix = batch_segments_ * info.channels * info.segment_frames;
-  for (auto& batch : batches_) {
-    batch.mix = on_large_pages(mix);
-    batch.stems.reset(new float[mix * info.sources.size()]);
+  while (batches_.size() < in_flight.runs + 1) {
+    batches_.push_back({LargePages(mix), LargePages(mix * info.sources.size())});
   }
 }
 
