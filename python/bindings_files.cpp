@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "bindings_support.hpp"
-#include "common/ffmpeg_log.hpp"
+#include "common/ffmpeg_setup.hpp"
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
@@ -56,7 +56,7 @@ TrackResult separate_file(const FileCall&, const py::object&) {
 
 void register_files(py::module_& module) {
 #ifdef DEMUCS_NATIVE_HAS_FFMPEG
-  silence_ffmpeg();
+  set_up_ffmpeg();
 #endif
   module.def(
       "separate_file",

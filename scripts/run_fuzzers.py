@@ -16,6 +16,7 @@ from demucs_native._runtime import onnxruntime_library
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build/fuzz"
+_ROUND = 60  # seconds
 
 
 def build() -> list[Path]:
@@ -33,23 +34,35 @@ def build() -> list[Path]:
 
 
 def fuzz(program: Path, seconds: int) -> bool:
+    """In rounds, each a new process: AddressSanitizer keeps some kilobytes of every thread that has ended."""
     name = program.name.removesuffix("_fuzz")
+    runs, covered = 0, "?"
+    for first in range(0, seconds, _ROUND):
+        code, text = _one_round(program, name, min(_ROUND, seconds - first))
+        runs += sum(map(int, re.findall(r"number_of_executed_units: (\d+)", text)))
+        covered = [covered, *re.findall(r" cov: (\d+)", text)][-1]
+        if code != 0:
+            print(f"{name}: found something, see {_log(name)}\n{text[-3000:]}", flush=True)
+            return False
+    print(f"{name}: {runs} runs, {covered} edges covered", flush=True)
+    return True
+
+
+def _one_round(program: Path, name: str, seconds: int) -> tuple[int, str]:
+    """The exit code and all that the program wrote."""
     corpus, found = BUILD / "corpus" / name, BUILD / "found"
     for folder in (corpus, found):
         folder.mkdir(parents=True, exist_ok=True)
     limits = [f"-max_total_time={seconds}", "-timeout=120", "-rss_limit_mb=2048", "-print_final_stats=1"]
     folders = [str(corpus), str(ROOT / "tests/fuzz/corpus" / name)]
-    log = BUILD / f"{name}.log"
-    with log.open("w") as output:
-        command = [str(program), *limits, f"-artifact_prefix={found}/{name}-", *folders]
+    command = [str(program), *limits, f"-artifact_prefix={found}/{name}-", *folders]
+    with _log(name).open("w") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, cwd=BUILD, check=False)
-    text = log.read_text(errors="replace")
-    runs = re.findall(r"number_of_executed_units: (\d+)", text)
-    covered = re.findall(r" cov: (\d+)", text)
-    print(f"{name}: {runs[-1] if runs else '?'} runs, {covered[-1] if covered else '?'} edges covered", flush=True)
-    if done.returncode != 0:
-        print(f"{name}: found something, see {log}\n{text[-3000:]}", flush=True)
-    return done.returncode == 0
+    return done.returncode, _log(name).read_text(errors="replace")
+
+
+def _log(name: str) -> Path:
+    return BUILD / f"{name}.log"
 
 
 def main() -> int:

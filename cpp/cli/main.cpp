@@ -7,7 +7,7 @@
 #include "base/utf8.hpp"
 #include "batch.hpp"
 #include "common/exit_error.hpp"
-#include "common/ffmpeg_log.hpp"
+#include "common/ffmpeg_setup.hpp"
 #include "common/place_of.hpp"
 #include "console.hpp"
 #include "demucs_ort/model.hpp"
@@ -84,7 +84,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  silence_ffmpeg();
+  set_up_ffmpeg();
   Interrupt interrupt;
   std::string sentence;
   int result = exit_ok;

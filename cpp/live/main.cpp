@@ -11,7 +11,7 @@
 #include "audio_device.hpp"
 #include "base/utf8.hpp"
 #include "common/exit_error.hpp"
-#include "common/ffmpeg_log.hpp"
+#include "common/ffmpeg_setup.hpp"
 #include "deck_player.hpp"
 #include "demo_model.hpp"
 #include "demucs_ort/demucs_ort.hpp"
@@ -165,7 +165,7 @@ void play(const Options& options, const Interrupt& interrupt) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  silence_ffmpeg();
+  set_up_ffmpeg();
   Interrupt interrupt;
   std::string sentence;
   const int code = exit_code_of(interrupt, sentence, [&] {

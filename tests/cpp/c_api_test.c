@@ -540,6 +540,48 @@ static void test_callbacks(void) {
   demucs_ort_model_free(model);
 }
 
+static void test_pushing(void) {
+  demucs_ort_model* model = load("gains.onnx");
+  demucs_ort_separator* separator = NULL;
+  stream self = {.all = new_buffers()};
+  size_t total = 0;
+  float* interleaved = calloc(channels * frames, sizeof *interleaved);
+  for (size_t i = 0; i < channels * frames; ++i) interleaved[i] = self.all->mix[i % channels][i / channels];
+  CHECK(demucs_ort_separator_create(model, NULL, &separator) == DEMUCS_ORT_OK);
+  const float* none[channels] = {interleaved, interleaved + 1};
+  CHECK_FAILS(demucs_ort_separator_push(separator, none, 1, channels), DEMUCS_ORT_INVALID_ARGUMENT, "begin");
+
+  CHECK(demucs_ort_separator_begin(separator, NULL) == DEMUCS_ORT_OK);
+  for (size_t at = 0, count = 0; at < frames; at += count) {
+    count = at + 700 < frames ? 700 : frames - at;
+    const float* piece[channels] = {interleaved + channels * at, interleaved + channels * at + 1};
+    CHECK(demucs_ort_separator_push(separator, piece, count, channels) == DEMUCS_ORT_OK);
+  }
+  self.fail_write = 3;
+  CHECK_FAILS(demucs_ort_separator_finish(separator, on_write, NULL, &self, NULL, NULL), DEMUCS_ORT_CALLBACK_FAILED,
+              "write callback stopped");
+  self.fail_write = 0;
+  CHECK(demucs_ort_separator_finish(separator, on_write, on_progress, &self, NULL, &total) == DEMUCS_ORT_OK);
+  CHECK(total == frames && self.written_to == frames && self.progress_calls > 2);
+  CHECK(is_share(self.all, 0, 0.75f) && is_share(self.all, 1, 0.25f));
+
+  CHECK_FAILS(demucs_ort_separator_finish(separator, on_write, NULL, &self, NULL, NULL), DEMUCS_ORT_INVALID_ARGUMENT,
+              "begin");
+  CHECK(demucs_ort_separator_begin(separator, NULL) == DEMUCS_ORT_OK);
+  CHECK_FAILS(demucs_ort_separator_push(separator, NULL, 1, 1), DEMUCS_ORT_INVALID_ARGUMENT, "mix is NULL");
+  CHECK_FAILS(demucs_ort_separator_finish(separator, NULL, NULL, NULL, NULL, NULL), DEMUCS_ORT_INVALID_ARGUMENT,
+              "callback");
+  demucs_ort_separator_abandon(separator);
+  CHECK_FAILS(demucs_ort_separator_push(separator, none, 1, channels), DEMUCS_ORT_INVALID_ARGUMENT, "begin");
+  CHECK_FAILS(demucs_ort_separator_begin(separator, "/no/such/folder"), DEMUCS_ORT_INVALID_ARGUMENT, "/no/such/folder");
+  CHECK_FAILS(demucs_ort_separator_begin(NULL, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "separator is NULL");
+  demucs_ort_separator_abandon(NULL);
+  free(interleaved);
+  free(self.all);
+  demucs_ort_separator_free(separator);
+  demucs_ort_model_free(model);
+}
+
 static void test_null_handles_do_no_harm(void) {
   demucs_ort_model_info info = {.struct_size = sizeof info};
   demucs_ort_model_free(NULL);
@@ -575,6 +617,7 @@ int main(int argc, char** argv) {
   test_unusable_options_are_refused();
   test_unusable_audio_is_refused_and_the_separator_stays_usable();
   test_callbacks();
+  test_pushing();
   test_null_handles_do_no_harm();
   printf("%d failures\n", failures);
   return failures == 0 ? 0 : 1;

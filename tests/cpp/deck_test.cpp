@@ -24,7 +24,7 @@
 #include "deck/deck_buffers.hpp"
 #include "deck/deck_engine.hpp"
 #include "deck/deck_workers.hpp"
-#include "deck/spill_file.hpp"
+#include "base/spill_file.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <span>
 
-#include "deck/spill_file.hpp"
+#include "base/spill_file.hpp"
 
 /// Holds up whoever comes to it while it is closed.
 class Gate {

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "deck/spill_file.hpp"
+#include "base/spill_file.hpp"
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
 

@@ -1,9 +1,4 @@
 // Any bytes as a song. FFmpeg's own code is not instrumented, but runs with the checked allocator.
-#include <ios>
-extern "C" {
-#include <libavutil/log.h>
-}
-
 #include <unistd.h>
 
 #include <array>
@@ -11,10 +6,12 @@ extern "C" {
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <ios>
 #include <string>
 #include <vector>
 
 #include "common/exit_error.hpp"
+#include "common/ffmpeg_setup.hpp"
 #include "input.hpp"
 #include "read/audio_reader.hpp"
 
@@ -26,7 +23,7 @@ constexpr std::size_t max_frames = 2'000'000;  // only to be quick
 class SongFile {
  public:
   SongFile() : path_(std::filesystem::temp_directory_path() / ("demucs_ort_fuzz-song-" + std::to_string(getpid()))) {
-    av_log_set_level(AV_LOG_QUIET);
+    set_up_ffmpeg();
   }
   SongFile(const SongFile&) = delete;
   SongFile& operator=(const SongFile&) = delete;

@@ -60,7 +60,7 @@ class Caller {
 
  private:
   void call() {
-    switch (input_.below(11)) {
+    switch (input_.below(12)) {
       case 0:
         return create_separator();
       case 1:
@@ -88,6 +88,8 @@ class Caller {
         return ask_info();
       case 9:
         return run_model();
+      case 10:
+        return push();
       default:
         return load_model();
     }
@@ -178,6 +180,27 @@ class Caller {
     check(demucs_ort_separate_callbacks(separator_, input_.below(8) == 7 ? nullptr : on_read,
                                         input_.below(8) == 7 ? nullptr : on_write,
                                         input_.flag() ? on_progress : nullptr, this, cancel_, maybe(&frames)));
+  }
+
+  void push() {
+    const float* mix[] = {maybe(mix_[0].data()), maybe(mix_[1].data())};
+    switch (input_.below(4)) {
+      case 0:
+        check(demucs_ort_separator_begin(separator_, nullptr));
+        return;
+      case 1: {
+        const std::size_t stride = input_.below(3);
+        const std::size_t frames = input_.below(8) == 7 ? huge - input_.below(9) : input_.below(max_frames / 2);
+        check(demucs_ort_separator_push(separator_, maybe(&mix[0]), frames, stride));
+        return;
+      }
+      case 2:
+        if (!is_quick_) return;
+        check(demucs_ort_separator_finish(separator_, maybe(on_write), nullptr, this, cancel_, nullptr));
+        return;
+      default:
+        demucs_ort_separator_abandon(separator_);
+    }
   }
 
   void ask_info() {

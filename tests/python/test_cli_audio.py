@@ -6,6 +6,7 @@ The model's two stems are 0.75 and 0.25 of the mix, so their sum tells what the 
 import os
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import demucs_native
@@ -251,6 +252,29 @@ def test_unusable_audio_ends_with_code_4_and_one_sentence(
         assert "sample rate of 1 Hz" in sentence
     out = tmp_path / "out"
     assert not out.exists() or list(out.iterdir()) == []
+
+
+_PEAK_OF = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+
+
+def test_a_stated_size_takes_no_memory(cli_path: Path, gains_model: Path, tmp_path: Path) -> None:
+    """A title of 1.6 GB in a file of a hundred bytes: FFmpeg would make room for it first."""
+    size = 1_600_000_000
+    title = b"INAM" + struct.pack("<I", size) + b"..."
+    chunks = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 2, 44_100, 176_400, 4, 16)
+    chunks += b"LIST" + struct.pack("<I", size + 12) + b"INFO" + title
+    song = tmp_path / "liar.wav"
+    song.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
+    command = [sys.executable, "-c", _PEAK_OF, cli_path, "-m", gains_model, song, tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 4, done.stderr
+    assert "demucs_ort_cli: cannot read" in done.stderr
+    assert int(done.stdout) < 400_000, "KB"
 
 
 def test_pipes_are_refused_instead_of_waited_for(cli: Cli, gains_model: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -114,6 +115,27 @@ class DEMUCS_ORT_EXPORT Separator {
   /// Thread: owner's; the callbacks run on it.
   std::size_t separate(const Read& read, const Write& write, const OnProgress& progress = {},
                        const CancelToken& cancel = {});
+
+  // For hosts that hand a track over piece by piece and cannot be called back, such as an analyser of a DJ program:
+  // begin, push ..., finish. The stems are those of `separate`, to the bit. The track's level is known only at its end,
+  // so `finish` does all the computing.
+
+  /// Starts a track. What was pushed before is forgotten. The mix is kept in a file in `spill_folder` (8 bytes a stereo
+  /// frame) that vanishes with the object, with `finish` and with the process; memory does not grow with the track.
+  /// Empty: the system's folder for temporary files. Throws `Error` invalid_argument if no file can be made there.
+  /// Thread: owner's.
+  void begin(const std::filesystem::path& spill_folder = {});
+  /// Appends frames `mix[channel][frame * stride]`: 1 is planar; interleaved audio has pointers to the first sample of
+  /// each channel, and the number of channels as its stride. Throws `Error`: invalid_argument without `begin`,
+  /// runtime_failed if the disk is full; the track is then forgotten.
+  /// Thread: owner's. Writes to disk, so no audio thread.
+  void push(const float* const* mix, std::size_t frames, std::size_t stride = 1);
+  /// Separates what was pushed, as `separate`, and forgets it. After a failure or a cancel the track is still there,
+  /// for another `finish`. Throws also invalid_argument without `begin`. Thread: owner's; the callbacks run on it.
+  std::size_t finish(const Write& write, const OnProgress& progress = {}, const CancelToken& cancel = {});
+  /// Forgets what was pushed, and its file.
+  /// Thread: owner's.
+  void abandon() noexcept;
 
  private:
   struct Impl;

@@ -80,6 +80,12 @@ OnProgress on_progress(demucs_ort_progress_callback progress, void* user_data) {
   };
 }
 
+Write on_write(demucs_ort_write_callback write, void* user_data) {
+  return [write, user_data](std::size_t first, std::size_t frames, const float* const* const* stems) {
+    if (const auto code = write(user_data, first, frames, stems); code != 0) throw CallbackFailed("write", code);
+  };
+}
+
 void hand_out(std::shared_ptr<const Model> loaded, demucs_ort_model** model) {
   auto handle = std::make_unique<demucs_ort_model>();
   for (const auto& source : loaded->info().sources) handle->sources.push_back(source.c_str());
@@ -345,11 +351,40 @@ demucs_ort_status demucs_ort_separate_callbacks(demucs_ort_separator* separator,
       }
       return delivered;
     };
-    const auto on_write = [&](std::size_t first, std::size_t count, const float* const* const* stems) {
-      if (const auto code = write(user_data, first, count, stems); code != 0) throw CallbackFailed("write", code);
-    };
-    const std::size_t total =
-        separator->separator.separate(on_read, on_write, on_progress(progress, user_data), token(cancel));
+    const std::size_t total = separator->separator.separate(on_read, on_write(write, user_data),
+                                                            on_progress(progress, user_data), token(cancel));
     if (frames != nullptr) *frames = total;
   });
+}
+
+demucs_ort_status demucs_ort_separator_begin(demucs_ort_separator* separator, const char* spill_folder) {
+  return status_of([&] {
+    require(separator, "separator");
+    separator->separator.begin(path(spill_folder));
+  });
+}
+
+demucs_ort_status demucs_ort_separator_push(demucs_ort_separator* separator, const float* const* mix, size_t frames,
+                                            size_t stride) {
+  return status_of([&] {
+    require(separator, "separator");
+    require_all(mix, separator->separator.model().info().channels, "mix");
+    separator->separator.push(mix, frames, stride);
+  });
+}
+
+demucs_ort_status demucs_ort_separator_finish(demucs_ort_separator* separator, demucs_ort_write_callback write,
+                                              demucs_ort_progress_callback progress, void* user_data,
+                                              const demucs_ort_cancel* cancel, size_t* frames) {
+  return status_of([&] {
+    require(separator, "separator");
+    if (write == nullptr) throw Error(Status::invalid_argument, "the write callback is needed");
+    const std::size_t total =
+        separator->separator.finish(on_write(write, user_data), on_progress(progress, user_data), token(cancel));
+    if (frames != nullptr) *frames = total;
+  });
+}
+
+void demucs_ort_separator_abandon(demucs_ort_separator* separator) {
+  if (separator != nullptr) separator->separator.abandon();
 }

@@ -8,7 +8,7 @@
 
 #include "deck/block_grid.hpp"
 #include "deck/block_table.hpp"
-#include "deck/spill_file.hpp"
+#include "base/spill_file.hpp"
 #include "deck/stem_cache.hpp"
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"

@@ -9,7 +9,7 @@
 #include "deck/deck_engine.hpp"
 #include "deck/deck_pool.hpp"  // IWYU pragma: keep (DeckPool::Impl)
 #include "deck/deck_workers.hpp"
-#include "deck/spill_file.hpp"
+#include "base/spill_file.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/separator.hpp"
 

@@ -16,7 +16,7 @@
 #include "deck/deck_buffers.hpp"
 #include "deck/deck_limits.hpp"
 #include "deck/deck_planner.hpp"
-#include "deck/spill_file.hpp"
+#include "base/spill_file.hpp"
 #include "deck/stem_cache.hpp"
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/deck.hpp"

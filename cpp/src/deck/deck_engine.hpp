@@ -16,7 +16,7 @@
 #include "deck/disk_thread.hpp"
 #include "deck/playback_route.hpp"
 #include "deck/provisional_separation.hpp"
-#include "deck/spill_file.hpp"
+#include "base/spill_file.hpp"
 #include "deck/stem_cache.hpp"
 #include "deck/track_reader.hpp"
 #include "demucs_ort/cancel.hpp"

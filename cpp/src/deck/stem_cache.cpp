@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "deck/spill_file.hpp"
+#include "base/spill_file.hpp"
 #include "demucs_ort/deck.hpp"
 
 namespace demucs_ort {

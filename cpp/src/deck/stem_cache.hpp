@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "deck/spill_file.hpp"
+#include "base/spill_file.hpp"
 #include "demucs_ort/deck.hpp"
 
 namespace demucs_ort {

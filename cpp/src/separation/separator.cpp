@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
+#include "separation/mix_spool.hpp"
 #include "separation/runs_in_flight.hpp"
 #include "separation/separation.hpp"
 #include "separation/stem_mixing.hpp"
@@ -31,6 +35,18 @@ InFlight in_flight(const Model& model, Priority priority) {
   return {priority == Priority::background && runs > 1 ? runs - 1 : runs, model.max_batch()};
 }
 
+void require_memory_holds(std::size_t frames, std::size_t stride = 1) {
+  if (frames > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float) / std::max<std::size_t>(stride, 1)) {
+    throw Error(Status::invalid_argument, "a track of " + std::to_string(frames) + " frames fits no memory");
+  }
+}
+
+/// The track that `call` is about.
+MixSpool& pushed(std::optional<MixSpool>& spool, const std::string& call) {
+  if (!spool) throw Error(Status::invalid_argument, call + " needs a track that begin has started");
+  return *spool;
+}
+
 }  // namespace
 
 struct Separator::Impl {
@@ -44,6 +60,7 @@ struct Separator::Impl {
   SourceMask wanted;
   Priority priority;
   Separation separation;
+  std::optional<MixSpool> pushed;  // since begin
 };
 
 Separator::Separator(std::shared_ptr<const Model> model, SeparatorOptions options) {
@@ -61,9 +78,7 @@ double Separator::model_seconds() const noexcept { return impl_->separation.mode
 
 void Separator::separate(const float* const* mix, std::size_t frames, float* const* const* stems,
                          const OnProgress& progress, const CancelToken& cancel) {
-  if (frames > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float)) {
-    throw Error(Status::invalid_argument, "a track of " + std::to_string(frames) + " frames fits no memory");
-  }
+  require_memory_holds(frames);
   const std::size_t channels = impl_->model->info().channels;
   const std::size_t stem_count = impl_->separation.stems().size();
   const auto read = [&](std::size_t first, std::size_t wanted, float* const* out) {
@@ -78,6 +93,35 @@ void Separator::separate(const float* const* mix, std::size_t frames, float* con
   };
   separate(read, write, progress, cancel);
 }
+
+void Separator::begin(const std::filesystem::path& spill_folder) {
+  abandon();
+  std::error_code none;
+  const auto folder = spill_folder.empty() ? std::filesystem::temp_directory_path(none) : spill_folder;
+  impl_->pushed.emplace(impl_->model->info().channels, folder);
+}
+
+void Separator::push(const float* const* mix, std::size_t frames, std::size_t stride) {
+  try {
+    require_memory_holds(frames, stride);
+    pushed(impl_->pushed, "push").push(mix, frames, stride);
+  } catch (...) {
+    abandon();  // part of a track would be separated without a word
+    throw;
+  }
+}
+
+std::size_t Separator::finish(const Write& write, const OnProgress& progress, const CancelToken& cancel) {
+  MixSpool& spool = pushed(impl_->pushed, "finish");
+  const auto read = [&](std::size_t first, std::size_t frames, float* const* channels) {
+    return spool.read(first, frames, channels);
+  };
+  const std::size_t frames = separate(read, write, progress, cancel);
+  abandon();
+  return frames;
+}
+
+void Separator::abandon() noexcept { impl_->pushed.reset(); }
 
 std::size_t Separator::separate(const Read& read, const Write& write, const OnProgress& progress,
                                 const CancelToken& cancel) {

@@ -1,4 +1,4 @@
-#include "deck/spill_file.hpp"
+#include "base/spill_file.hpp"
 
 #include <array>
 #include <cstddef>
