@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/spill_file.hpp"
 #include "deck/block_grid.hpp"
 #include "deck/block_table.hpp"
-#include "base/spill_file.hpp"
 #include "deck/stem_cache.hpp"
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"

@@ -21,10 +21,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/spill_file.hpp"
 #include "deck/deck_buffers.hpp"
 #include "deck/deck_engine.hpp"
 #include "deck/deck_workers.hpp"
-#include "base/spill_file.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"

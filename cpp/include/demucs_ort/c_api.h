@@ -265,22 +265,23 @@ DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separate_callbacks(
     demucs_ort_progress_callback progress, void* user_data, const demucs_ort_cancel* cancel, size_t* frames);
 
 /* For hosts that hand a track over piece by piece and cannot be called back: begin, push ..., finish. The stems are
- * those of demucs_ort_separate. See demucs_ort::Separator. Thread of all four: owner's, no audio thread. */
+ * those of demucs_ort_separate. See demucs_ort::Separator. */
 
-/* Starts a track, kept in a file in `spill_folder` (UTF-8; NULL: the system's folder for temporary files). */
+/* Starts a track, kept in a file in `spill_folder` (UTF-8; NULL: the system's folder for temporary files).
+ * Thread: owner's, no audio thread. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separator_begin(demucs_ort_separator* separator,
                                                                const char* spill_folder);
 /* Appends frames mix[channel][frame * stride]; stride 1 is planar, the number of channels interleaved. If it fails, the
- * track is forgotten. */
+ * track is forgotten. Thread: owner's, no audio thread. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separator_push(demucs_ort_separator* separator, const float* const* mix,
                                                               size_t frames, size_t stride);
 /* Separates what was pushed, and forgets it unless it fails. `progress`, `user_data`, `cancel` and `frames` may be
- * NULL. Blocks. */
+ * NULL. Blocks. Thread: owner's. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separator_finish(demucs_ort_separator* separator,
                                                                 demucs_ort_write_callback write,
                                                                 demucs_ort_progress_callback progress, void* user_data,
                                                                 const demucs_ort_cancel* cancel, size_t* frames);
-/* Forgets what was pushed. NULL: does nothing. */
+/* Forgets what was pushed. NULL: does nothing. Thread: owner's. */
 DEMUCS_ORT_EXPORT void demucs_ort_separator_abandon(demucs_ort_separator* separator);
 
 #ifdef __cplusplus

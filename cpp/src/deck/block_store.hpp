@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
+#include "base/spill_file.hpp"
 #include "deck/block_grid.hpp"
 #include "deck/block_table.hpp"
-#include "base/spill_file.hpp"
 #include "deck/stem_cache.hpp"
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"

@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/spill_file.hpp"
 #include "deck/deck_engine.hpp"
 #include "deck/deck_pool.hpp"  // IWYU pragma: keep (DeckPool::Impl)
 #include "deck/deck_workers.hpp"
-#include "base/spill_file.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/separator.hpp"
 

@@ -10,13 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/spill_file.hpp"
 #include "deck/block_grid.hpp"
 #include "deck/block_store.hpp"
 #include "deck/block_table.hpp"
 #include "deck/deck_buffers.hpp"
 #include "deck/deck_limits.hpp"
 #include "deck/deck_planner.hpp"
-#include "base/spill_file.hpp"
 #include "deck/stem_cache.hpp"
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/deck.hpp"

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/spill_file.hpp"
 #include "deck/block_grid.hpp"
 #include "deck/block_separation.hpp"
 #include "deck/block_store.hpp"
@@ -16,7 +17,6 @@
 #include "deck/disk_thread.hpp"
 #include "deck/playback_route.hpp"
 #include "deck/provisional_separation.hpp"
-#include "base/spill_file.hpp"
 #include "deck/stem_cache.hpp"
 #include "deck/track_reader.hpp"
 #include "demucs_ort/cancel.hpp"
