@@ -89,6 +89,10 @@ TEST(RunQueue, CancelEndsTheWaitAtOnceAndHoldsUpNobody) {
 
 TEST(RunQueue, LetsAsManyInAsThereArePlaces) {
   RunQueue queue(2);
+  {
+    const auto first = queue.enter(Priority::normal, {});
+    const auto second = queue.enter(Priority::normal, {});  // would wait for ever for a single place
+  }
   std::atomic<int> inside{0};
   std::atomic<int> most{0};
   std::vector<std::thread> threads;
@@ -106,5 +110,5 @@ TEST(RunQueue, LetsAsManyInAsThereArePlaces) {
     });
   }
   for (auto& thread : threads) thread.join();
-  EXPECT_EQ(most, 2);
+  EXPECT_LE(most, 2);
 }
