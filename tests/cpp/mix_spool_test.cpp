@@ -18,6 +18,7 @@
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "status_of.hpp"
 
 using namespace demucs_ort;
 
@@ -65,16 +66,6 @@ struct Stems {
     }
   };
 };
-
-Status status_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.status();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Status::invalid_argument;
-}
 
 Separator separator() { return Separator(Model::load(std::string(TEST_MODELS) + "/ramp.onnx")); }
 

@@ -23,6 +23,7 @@
 #include "one_by_one.hpp"
 #include "separation/infer.hpp"
 #include "separation/runs_in_flight.hpp"
+#include "status_of.hpp"
 
 using namespace demucs_ort;
 
@@ -108,16 +109,6 @@ void expect_share(const Track& stem, const Track& track, float gain, float mean_
       ASSERT_NEAR(stem[c][i], expected, 2e-6) << "frame " << i;
     }
   }
-}
-
-Status status_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.status();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Status::invalid_argument;
 }
 
 }  // namespace

@@ -22,6 +22,7 @@
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "status_of.hpp"
 #include "stream/stream_engine.hpp"
 #include "stream/stream_schedule.hpp"
 #include "stream/window_separation.hpp"
@@ -115,16 +116,6 @@ void await(const StreamEngine& engine, std::uint64_t windows) {
 }
 
 StemMixing all_stems() { return StemMixing(tiny_model(), {}); }
-
-Status status_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.status();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Status::invalid_argument;
-}
 
 /// A model that is held up from outside: its n-th run waits until n runs are let go.
 class Gate {
