@@ -83,13 +83,10 @@ py::dict separate(const ModelPtr& model, const MixArgument& mix_argument, int sa
                   const py::object& progress) {
   const ModelInfo& info = model->info();
   const Array mix = checked_track(mix_argument, info);
-  if (sample_rate != info.sample_rate) {
-    throw py::value_error("the model works at " + std::to_string(info.sample_rate) + " Hz, not " +
-                          std::to_string(sample_rate) + " Hz; resample the mix first");
-  }
   SeparatorOptions options =
       separator_options(overlap, shifts, seed, shift_offsets, stems, two_stems, other_method, residual_to);
   options.priority = priority_named(priority);
+  options.sample_rate = sample_rate;
   Separator separator(model, options);
 
   const std::vector<const float*> mix_rows = row_pointers(mix.data(), mix);
@@ -252,7 +249,8 @@ provider_library: the file of a library that adds providers to ONNX Runtime 1.23
           py::arg("residual_to") = py::none(), py::arg("priority") = "normal", py::arg("progress") = py::none(),
           R"(Separates a whole track, with the arithmetic of demucs.api.Separator.separate_tensor.
 
-mix: float32 array (channels, frames), full scale 1.0, at the model's sample rate.
+mix: float32 array (channels, frames), full scale 1.0.
+sample_rate: of the mix and of the stems in Hz, 8000 to 192000; another than the model's needs a build with a resampler.
 overlap: the share of a segment that the next one covers again, 0 to below 1.
 shifts, seed: the stems are the mean of that many passes, shifted by
     numpy.random.RandomState(seed).randint(0, sample_rate // 2 + 1, shifts) frames; 0: one unshifted pass.

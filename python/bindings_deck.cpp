@@ -259,34 +259,36 @@ void register_deck_class(py::module_& module) {
   py::classh<PyDeck>(module, "Deck",
                      "A deck: the stems of a loaded track, separated around the playhead first and then everywhere.")
       .def(
-          py::init([](const PyDeckPool& pool, const TrackArgument& track, std::optional<std::size_t> frames,
-                      double overlap, unsigned shifts, std::uint32_t seed,
-                      const std::vector<std::size_t>& shift_offsets,
-                      const std::optional<std::vector<std::string>>& stems, const std::optional<std::string>& two_stems,
-                      const std::string& other_method, const std::optional<std::string>& residual_to,
-                      std::size_t cache_mb, const std::string& storage,
-                      const std::optional<std::filesystem::path>& spill_folder, std::size_t crossfade_frames) {
-            DeckOptions options;
-            options.separator = separator_options(overlap, shifts, seed, shift_offsets, stems, two_stems.value_or(""),
-                                                  other_method, residual_to.value_or(""));
-            options.cache_mb = cache_mb;
-            options.storage = storage_named(storage);
-            options.spill_folder = spill_folder.value_or(std::filesystem::path());
-            options.crossfade_frames = crossfade_frames;
-            return std::make_unique<PyDeck>(pool, track, frames, options);
-          }),
+          py::init(
+              [](const PyDeckPool& pool, const TrackArgument& track, std::optional<std::size_t> frames, double overlap,
+                 unsigned shifts, std::uint32_t seed, const std::vector<std::size_t>& shift_offsets,
+                 const std::optional<std::vector<std::string>>& stems, const std::optional<std::string>& two_stems,
+                 const std::string& other_method, const std::optional<std::string>& residual_to, std::size_t cache_mb,
+                 const std::string& storage, const std::optional<std::filesystem::path>& spill_folder,
+                 std::size_t crossfade_frames, int sample_rate) {
+                DeckOptions options;
+                options.separator = separator_options(overlap, shifts, seed, shift_offsets, stems,
+                                                      two_stems.value_or(""), other_method, residual_to.value_or(""));
+                options.separator.sample_rate = sample_rate;
+                options.cache_mb = cache_mb;
+                options.storage = storage_named(storage);
+                options.spill_folder = spill_folder.value_or(std::filesystem::path());
+                options.crossfade_frames = crossfade_frames;
+                return std::make_unique<PyDeck>(pool, track, frames, options);
+              }),
           py::arg("pool"), py::arg("track"), py::kw_only(), py::arg("frames") = py::none(), py::arg("overlap") = 0.25,
           py::arg("shifts") = 0, py::arg("seed") = 0, py::arg("shift_offsets") = std::vector<std::size_t>{},
           py::arg("stems") = py::none(), py::arg("two_stems") = py::none(), py::arg("other_method") = "add",
           py::arg("residual_to") = py::none(), py::arg("cache_mb") = 512, py::arg("storage") = "exact",
-          py::arg("spill_folder") = py::none(), py::arg("crossfade_frames") = 882,
-          R"(track: float32 array (channels, frames) at the model's sample rate, which must not change; or a function that
+          py::arg("spill_folder") = py::none(), py::arg("crossfade_frames") = 882, py::arg("sample_rate") = 0,
+          R"(track: float32 array (channels, frames) at the deck's sample rate, which must not change; or a function that
     is given (first, frames) in any order and returns those frames, with the track's length in `frames`.
 overlap, shifts, seed, shift_offsets, stems, two_stems, other_method, residual_to: as of Model.separate.
 cache_mb: MiB for stems in memory; what the playhead would reach last is dropped first.
 storage: "exact" (float32) or "compact" (16 bits: half the memory).
 spill_folder: where to keep what does not fit, in a file that vanishes with the deck.
 crossfade_frames: over which `read` goes from provisional to final stems.
+sample_rate: of the track and of the stems in Hz, 8000 to 192000; 0: the model's. All frames count at this rate.
 
 Returns at once. Raises TypeError and ValueError for unusable arguments.)")
       .def_property_readonly(

@@ -116,18 +116,19 @@ void register_stream(py::module_& module) {
                       double compute_time, const std::string& underrun,
                       const std::optional<std::vector<std::string>>& stems, const std::optional<std::string>& two_stems,
                       const std::string& other_method, const std::optional<std::string>& residual_to,
-                      const std::string& priority) {
+                      const std::string& priority, int sample_rate) {
             const SeparatorOptions choice =
                 separator_options(0, 0, 0, {}, stems, two_stems.value_or(""), other_method, residual_to.value_or(""));
             return std::make_unique<LiveStream>(
-                model,
-                StreamOptions{hop, lookahead, crossfade, compute_time, underrun_named(underrun), choice.stems,
-                              choice.two_stems, choice.other_method, choice.residual_to, priority_named(priority)});
+                model, StreamOptions{hop, lookahead, crossfade, compute_time, underrun_named(underrun), choice.stems,
+                                     choice.two_stems, choice.other_method, choice.residual_to,
+                                     priority_named(priority), sample_rate});
           }),
           py::arg("model"), py::kw_only(), py::arg("hop") = defaults.hop, py::arg("lookahead") = defaults.lookahead,
           py::arg("crossfade") = defaults.crossfade, py::arg("compute_time") = defaults.compute_time,
           py::arg("underrun") = "silence", py::arg("stems") = py::none(), py::arg("two_stems") = py::none(),
           py::arg("other_method") = "add", py::arg("residual_to") = py::none(), py::arg("priority") = "foreground",
+          py::arg("sample_rate") = 0,
           R"(Starts the stream's thread and runs the model once. Times are in seconds; the latency is the sum of the first four.
 
 hop: the model runs once every `hop`, on its newest segment of audio.
@@ -136,13 +137,15 @@ crossfade: the time in which each run's stems fade in while those of the run bef
 compute_time: time for computing: that of a run, plus one block, plus some milliseconds.
 underrun: what replaces stems that are late: "silence", or the "mix", shared equally between the stems.
 stems, two_stems, other_method, residual_to, priority: as of Model.separate.
+sample_rate: of the mix and of the stems in Hz, 8000 to 192000; 0: the model's. Another than that makes the latency some
+    milliseconds longer.
 
 Raises ValueError for unusable arguments, also if hop, crossfade and lookahead exceed the model's segment.)")
       .def(
           "process",
           [](LiveStream& self, const MixArgument& mix) { return py::typing::Dict<py::str, Array>(self.process(mix)); },
           py::arg("mix"),
-          R"(Takes the next frames of the mix, a float32 array (channels, frames) at the model's sample rate, and returns as
+          R"(Takes the next frames of the mix, a float32 array (channels, frames) at the stream's sample rate, and returns as
 many of the stems: a dict from stem name to a float32 array of mix's shape, zeros for the first `latency_frames`.
 
 Never waits for the model: for audio that comes at the pace it plays.)")
@@ -173,10 +176,11 @@ Never waits for the model: for audio that comes at the pace it plays.)")
           py::arg("type"), py::arg("value"), py::arg("traceback"))
       .def_static(
           "recommend",
-          [](const std::shared_ptr<Model>& model, double load, double lookahead, double crossfade) {
+          [](const std::shared_ptr<Model>& model, double load, double lookahead, double crossfade, int sample_rate) {
             StreamOptions options;
             options.lookahead = lookahead;
             options.crossfade = crossfade;
+            options.sample_rate = sample_rate;
             {
               const Released release;
               options = Stream::recommend(model, options, load);
@@ -186,10 +190,11 @@ Never waits for the model: for audio that comes at the pace it plays.)")
             found["lookahead"] = options.lookahead;
             found["crossfade"] = options.crossfade;
             found["compute_time"] = options.compute_time;
+            found["sample_rate"] = options.sample_rate;
             return found;
           },
           py::arg("model"), py::kw_only(), py::arg("load") = 0.75, py::arg("lookahead") = defaults.lookahead,
-          py::arg("crossfade") = defaults.crossfade,
+          py::arg("crossfade") = defaults.crossfade, py::arg("sample_rate") = 0,
           R"(Measures the model on this machine and returns the arguments for Stream: the smallest hop at which computing takes
 no more than `load` of the time, and the compute_time of the slowest run. Blocks for about eight runs of the model.
 

@@ -13,10 +13,11 @@ ROOMS: Mapping[str, Mapping[str, Iterable[str]]] = {
     "cpp/src": {
         "base": (),
         "model": ("base",),
-        "separation": ("base", "model"),
-        "stream": ("base", "model", "separation"),
-        "deck": ("base", "model", "separation"),
-        "c_api": ("base", "model", "separation", "stream", "deck"),
+        "rate": ("base", "model"),
+        "separation": ("base", "model", "rate"),
+        "stream": ("base", "model", "rate", "separation"),
+        "deck": ("base", "model", "rate", "separation"),
+        "c_api": ("base", "model", "rate", "separation", "stream", "deck"),
     },
     "cpp/files": {
         "common": (),
@@ -33,6 +34,7 @@ _CLOSED_ROOMS = ROOMS["cpp/src"].keys() - {"base"}
 # A library's headers, and the only folders that may include them.
 LIBRARIES = {
     r"onnxruntime\w*\.h": ("cpp/src/model/",),
+    r"soxr\.h": ("cpp/src/rate/",),
     r"lib(av|sw)\w+/": ("cpp/files/",),
     r"portaudio\.h": ("cpp/live/",),
     r"(n?curses)\.h": ("cpp/live/",),

@@ -3,7 +3,7 @@
 #   usage: install_system_packages.sh demo|test [PACKAGE...]
 set -eu
 wanted="g++ cmake ninja-build pkg-config libavcodec-dev libavformat-dev libavutil-dev libswresample-dev libcli11-dev
-nlohmann-json3-dev"
+nlohmann-json3-dev libsoxr-dev"
 purpose=$1
 shift
 if [ "$purpose" = test ]; then

@@ -58,7 +58,8 @@ class Model:
         """
         Separates a whole track, with the arithmetic of demucs.api.Separator.separate_tensor.
         
-        mix: float32 array (channels, frames), full scale 1.0, at the model's sample rate.
+        mix: float32 array (channels, frames), full scale 1.0.
+        sample_rate: of the mix and of the stems in Hz, 8000 to 192000; another than the model's needs a build with a resampler.
         overlap: the share of a segment that the next one covers again, 0 to below 1.
         shifts, seed: the stems are the mean of that many passes, shifted by
             numpy.random.RandomState(seed).randint(0, sample_rate // 2 + 1, shifts) frames; 0: one unshifted pass.
@@ -212,15 +213,16 @@ class Deck:
         ...
     def __exit__(self, type: typing.Any, value: typing.Any, traceback: typing.Any) -> None:
         ...
-    def __init__(self, pool: DeckPool, track: numpy.typing.NDArray[numpy.float32] | collections.abc.Callable[[int, int], numpy.typing.NDArray[numpy.float32]], *, frames: int | None = None, overlap: float = 0.25, shifts: int = 0, seed: int = 0, shift_offsets: collections.abc.Sequence[int] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, cache_mb: int = 512, storage: typing.Literal['exact', 'compact'] = 'exact', spill_folder: os.PathLike[str] | str | None = None, crossfade_frames: int = 882) -> None:
+    def __init__(self, pool: DeckPool, track: numpy.typing.NDArray[numpy.float32] | collections.abc.Callable[[int, int], numpy.typing.NDArray[numpy.float32]], *, frames: int | None = None, overlap: float = 0.25, shifts: int = 0, seed: int = 0, shift_offsets: collections.abc.Sequence[int] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, cache_mb: int = 512, storage: typing.Literal['exact', 'compact'] = 'exact', spill_folder: os.PathLike[str] | str | None = None, crossfade_frames: int = 882, sample_rate: int = 0) -> None:
         """
-        track: float32 array (channels, frames) at the model's sample rate, which must not change; or a function that
+        track: float32 array (channels, frames) at the deck's sample rate, which must not change; or a function that
             is given (first, frames) in any order and returns those frames, with the track's length in `frames`.
         overlap, shifts, seed, shift_offsets, stems, two_stems, other_method, residual_to: as of Model.separate.
         cache_mb: MiB for stems in memory; what the playhead would reach last is dropped first.
         storage: "exact" (float32) or "compact" (16 bits: half the memory).
         spill_folder: where to keep what does not fit, in a file that vanishes with the deck.
         crossfade_frames: over which `read` goes from provisional to final stems.
+        sample_rate: of the track and of the stems in Hz, 8000 to 192000; 0: the model's. All frames count at this rate.
         
         Returns at once. Raises TypeError and ValueError for unusable arguments.
         """
@@ -270,7 +272,7 @@ class Stream:
     Stems come `latency_frames` after the mix, always. What is not ready in time is replaced and counted in `underruns`.
     """
     @staticmethod
-    def recommend(model: Model, *, load: float = 0.75, lookahead: float = 0.25, crossfade: float = 0.05) -> dict[str, typing.Any]:
+    def recommend(model: Model, *, load: float = 0.75, lookahead: float = 0.25, crossfade: float = 0.05, sample_rate: int = 0) -> dict[str, typing.Any]:
         """
         Measures the model on this machine and returns the arguments for Stream: the smallest hop at which computing takes
         no more than `load` of the time, and the compute_time of the slowest run. Blocks for about eight runs of the model.
@@ -281,7 +283,7 @@ class Stream:
         ...
     def __exit__(self, type: typing.Any, value: typing.Any, traceback: typing.Any) -> None:
         ...
-    def __init__(self, model: Model, *, hop: float = 0.5, lookahead: float = 0.25, crossfade: float = 0.05, compute_time: float = 0.5, underrun: typing.Literal['silence', 'mix'] = 'silence', stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, priority: typing.Literal['background', 'normal', 'foreground'] = 'foreground') -> None:
+    def __init__(self, model: Model, *, hop: float = 0.5, lookahead: float = 0.25, crossfade: float = 0.05, compute_time: float = 0.5, underrun: typing.Literal['silence', 'mix'] = 'silence', stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, priority: typing.Literal['background', 'normal', 'foreground'] = 'foreground', sample_rate: int = 0) -> None:
         """
         Starts the stream's thread and runs the model once. Times are in seconds; the latency is the sum of the first four.
         
@@ -291,6 +293,8 @@ class Stream:
         compute_time: time for computing: that of a run, plus one block, plus some milliseconds.
         underrun: what replaces stems that are late: "silence", or the "mix", shared equally between the stems.
         stems, two_stems, other_method, residual_to, priority: as of Model.separate.
+        sample_rate: of the mix and of the stems in Hz, 8000 to 192000; 0: the model's. Another than that makes the latency some
+            milliseconds longer.
         
         Raises ValueError for unusable arguments, also if hop, crossfade and lookahead exceed the model's segment.
         """
@@ -300,7 +304,7 @@ class Stream:
         """
     def process(self, mix: numpy.typing.NDArray[numpy.float32]) -> dict[str, numpy.typing.NDArray[numpy.float32]]:
         """
-        Takes the next frames of the mix, a float32 array (channels, frames) at the model's sample rate, and returns as
+        Takes the next frames of the mix, a float32 array (channels, frames) at the stream's sample rate, and returns as
         many of the stems: a dict from stem name to a float32 array of mix's shape, zeros for the first `latency_frames`.
         
         Never waits for the model: for audio that comes at the pace it plays.

@@ -8,6 +8,11 @@ function(run)
     message(FATAL_ERROR "failed: ${ARGV}")
   endif()
 endfunction()
+function(vcpkg_check_features)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "OUT_FEATURE_OPTIONS" "FEATURES")
+  list(GET arg_FEATURES 1 option)  # of the one feature that the port has; here it is not chosen
+  set(${arg_OUT_FEATURE_OPTIONS} "-D${option}=OFF" PARENT_SCOPE)
+endfunction()
 function(vcpkg_cmake_configure)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "SOURCE_PATH" "OPTIONS")
   run("${CMAKE_COMMAND}" -G Ninja -S "${arg_SOURCE_PATH}" -B "${PACKAGES}/build" -DCMAKE_BUILD_TYPE=Debug

@@ -29,6 +29,7 @@
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "held_spill_file.hpp"
+#include "rate/model_at_rate.hpp"
 
 using namespace demucs_ort;
 using namespace std::chrono_literals;
@@ -312,8 +313,8 @@ namespace {
 class OpenDeck {
  public:
   OpenDeck(DeckWorkers& pool, Track& track, std::unique_ptr<SpillFile> file = nullptr)
-      : engine(pool.model().info(), nullptr, pool.options().workers, track.reader(), track.frames(), small_cache(),
-               std::move(file)),
+      : engine(ModelAtRate(pool.shared_model(), 0), nullptr, pool.options().workers, track.reader(), track.frames(),
+               small_cache(), std::move(file)),
         pool_(pool) {
     pool_.open(engine);
   }
@@ -449,8 +450,8 @@ TEST(Deck, ProvisionalStemsComeFirstAndGiveWayToFinalOnes) {
 
 TEST(Deck, AProvisionalRunStaysUrgentWhileThePlayheadMovesThroughItsWindow) {
   Track track(20 * stride);
-  const ModelInfo window = load("short.onnx")->info();
-  DeckEngine deck(load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {}, nullptr);
+  const ModelAtRate window(load("short.onnx"), 0);
+  DeckEngine deck(ModelAtRate(load("ramp.onnx"), 0), &window, 1, track.reader(), track.frames(), {}, nullptr);
   deck.position().set_playhead(5000);
   const auto job = deck.next(segment);
   ASSERT_TRUE(job && job->kind == DeckJob::Kind::provisional);
@@ -466,8 +467,8 @@ TEST(Deck, AProvisionalRunStaysUrgentWhileThePlayheadMovesThroughItsWindow) {
 
 TEST(Deck, ARunningJobIsAsUrgentAsWhenItWasChosen) {
   Track track(40 * stride);
-  const ModelInfo window = load("short.onnx")->info();
-  DeckEngine deck(load("ramp.onnx")->info(), &window, 1, track.reader(), track.frames(), {}, nullptr);
+  const ModelAtRate window(load("short.onnx"), 0);
+  DeckEngine deck(ModelAtRate(load("ramp.onnx"), 0), &window, 1, track.reader(), track.frames(), {}, nullptr);
   DeckBuffers main(load("ramp.onnx"));
   DeckBuffers provisional(load("short.onnx"));
   for (std::size_t jobs = 0; jobs < 100; ++jobs) {

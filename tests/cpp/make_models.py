@@ -252,6 +252,7 @@ def main() -> None:
     # Of a musical length, and far faster than music even on a busy machine.
     save(folder, "ramp_4s.onnx", ramp_model(176_400), METADATA | {"segment_frames": "176400"})
     save(folder, "short_1s.onnx", gains_model([], "mix", (0.5, 0.5), 44_100), METADATA | {"segment_frames": "44100"})
+    save(folder, "long.onnx", gains_model([], "mix", (0.5, 0.5), 343_980), METADATA | {"segment_frames": "343980"})
     short = METADATA | {"segment_frames": "400"}
     save(folder, "short.onnx", gains_model([], "mix", (0.5, 0.5), 400), short)
     no_sources = {key: value for key, value in METADATA.items() if key != "sources"}

@@ -36,7 +36,7 @@ class Reader {
     std::vector<float> right(count, -1.0F);
     float* rows[] = {left.data(), right.data()};
     float* const* stems[] = {rows};
-    const auto got = cache_.read(frame, count, 2, stems);
+    const auto got = cache_.read(frame, count, {stems, 2, 1});
     EXPECT_EQ(got.quality, quality);
     for (std::size_t i = got.frames; i < count; ++i) EXPECT_EQ(left[i], -1.0F) << "touched what it did not deliver";
     left.resize(got.frames);
@@ -157,7 +157,7 @@ TEST(StemCache, ManyReadsWhileBlocksComeAndGo) {
     float* rows[] = {samples.data(), samples.data() + 4 * block};
     float* const* stems[] = {rows};
     while (!stop) {
-      const auto got = cache.read(30, 100, 2, stems);
+      const auto got = cache.read(30, 100, {stems, 2, 1});
       for (std::size_t i = 0; i < got.frames; ++i) {
         ASSERT_EQ(samples[i], samples[4 * block + i]);
         ASSERT_GE(samples[i], 1) << "a block that was freed";

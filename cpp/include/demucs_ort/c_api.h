@@ -211,6 +211,7 @@ typedef struct demucs_ort_separator_options {
   int32_t other_method;    /* for two_stems; DEMUCS_ORT_OTHER_... */
   const char* residual_to; /* not NULL: this delivered stem takes all that the model's other stems leave of the mix */
   int32_t priority;        /* among the separations that wait for the model; DEMUCS_ORT_PRIORITY_... */
+  int32_t sample_rate;     /* of mix and stems, 8000 to 192000 Hz; 0: the model's */
 } demucs_ort_separator_options;
 
 /* Fills in the defaults. `struct_size`: sizeof(demucs_ort_separator_options). Thread: any. */
@@ -250,13 +251,22 @@ typedef int32_t (*demucs_ort_read_callback)(void* user_data, size_t first, size_
 typedef int32_t (*demucs_ort_write_callback)(void* user_data, size_t first, size_t frames,
                                              const float* const* const* stems);
 
-/* A whole track in memory, planar float32 at the model's sample rate: mix[channel][frame] to
- * stems[stem][channel][frame]. `progress`, `user_data` and `cancel` may be NULL. Blocks. The separator stays usable
- * after any failure. Thread: owner's. */
+/* A whole track in memory, planar float32: mix[channel][frame] to stems[stem][channel][frame]. `progress`, `user_data`
+ * and `cancel` may be NULL. Blocks. The separator stays usable after any failure. Thread: owner's. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separate(demucs_ort_separator* separator, const float* const* mix,
                                                         size_t frames, float* const* const* stems,
                                                         demucs_ort_progress_callback progress, void* user_data,
                                                         const demucs_ort_cancel* cancel);
+
+/* The same of audio in any layout: mix[channel][frame * mix_stride] to stems[stem][channel][frame * stems_stride]. A
+ * stride of 1 is planar; interleaved audio has the number of its channels as stride, and channel pointers to the first
+ * sample of each. Thread: owner's. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_separate_strided(demucs_ort_separator* separator,
+                                                                const float* const* mix, size_t mix_stride,
+                                                                size_t frames, float* const* const* stems,
+                                                                size_t stems_stride,
+                                                                demucs_ort_progress_callback progress, void* user_data,
+                                                                const demucs_ort_cancel* cancel);
 
 /* The same through callbacks, so that memory does not grow with the length of the track. `frames` receives the track's
  * length; it may be NULL. Thread: owner's. */

@@ -105,6 +105,11 @@ enum { DEMUCS_ORT_QUALITY_NONE = 0, DEMUCS_ORT_QUALITY_PROVISIONAL = 1, DEMUCS_O
 DEMUCS_ORT_EXPORT size_t demucs_ort_deck_read(demucs_ort_deck* deck, size_t frame, size_t frames,
                                               float* const* const* stems, int32_t* quality);
 
+/* The same to stems[stem][channel][i * stride] for i from 0 on, as demucs_ort_separate_strided. Thread: owner's, as
+ * demucs_ort_deck_read; real-time safe. */
+DEMUCS_ORT_EXPORT size_t demucs_ort_deck_read_strided(demucs_ort_deck* deck, size_t frame, size_t frames,
+                                                      float* const* const* stems, size_t stride, int32_t* quality);
+
 enum {
   DEMUCS_ORT_DECK_MEASURING = 0,
   DEMUCS_ORT_DECK_SEPARATING = 1,

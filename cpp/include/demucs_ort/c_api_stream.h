@@ -43,6 +43,7 @@ typedef struct demucs_ort_stream_options {
   int32_t other_method;    /* for two_stems; DEMUCS_ORT_OTHER_... */
   int32_t underrun;        /* DEMUCS_ORT_UNDERRUN_...; default SILENCE */
   int32_t priority;        /* DEMUCS_ORT_PRIORITY_...; default FOREGROUND */
+  int32_t sample_rate;     /* of mix and stems, 8000 to 192000 Hz; 0: the model's */
 } demucs_ort_stream_options;
 
 /* Fills in the defaults. `struct_size`: sizeof(demucs_ort_stream_options). Thread: any. */
@@ -64,7 +65,7 @@ DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_create(const demucs_ort_mo
 /* Stops a running inference. Thread: owner's. */
 DEMUCS_ORT_EXPORT void demucs_ort_stream_free(demucs_ort_stream* stream);
 
-/* Takes the next `frames` of the mix, in[channel][frame], planar float32 at the model's sample rate, and delivers as
+/* Takes the next `frames` of the mix, in[channel][frame], planar float32 at the stream's sample rate, and delivers as
  * many of the stems, out[stem][channel][frame]: zeros for the first demucs_ort_stream_latency_frames. `out` may hold
  * buffers of `in`. Thread: owner's, together with render and reset; real-time safe. */
 DEMUCS_ORT_EXPORT void demucs_ort_stream_process(demucs_ort_stream* stream, const float* const* in,
@@ -73,6 +74,15 @@ DEMUCS_ORT_EXPORT void demucs_ort_stream_process(demucs_ort_stream* stream, cons
  * Thread: owner's; blocks. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_render(demucs_ort_stream* stream, const float* const* in,
                                                              float* const* const* out, size_t frames);
+/* Both of audio in any layout: in[channel][frame * in_stride] to out[stem][channel][frame * out_stride], as
+ * demucs_ort_separate_strided. `out` may hold buffers of `in` if both strides are the same. Thread: owner's; process is
+ * real-time safe, render blocks. */
+DEMUCS_ORT_EXPORT void demucs_ort_stream_process_strided(demucs_ort_stream* stream, const float* const* in,
+                                                         size_t in_stride, float* const* const* out, size_t out_stride,
+                                                         size_t frames);
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_render_strided(demucs_ort_stream* stream, const float* const* in,
+                                                                     size_t in_stride, float* const* const* out,
+                                                                     size_t out_stride, size_t frames);
 /* Forgets all that was heard: the next frame is the stream's first. Thread: owner's; real-time safe. */
 DEMUCS_ORT_EXPORT void demucs_ort_stream_reset(demucs_ort_stream* stream);
 

@@ -82,8 +82,9 @@ enum class StemStorage {
 };
 
 struct DeckOptions {
-  /// How the track is separated, as by a `Separator`. Its `priority` is not used: what the playhead needs soon runs as
-  /// `Priority::foreground`, the rest as `Priority::background`.
+  /// How the track is separated, as by a `Separator`; with its `sample_rate` all frames of the deck count. Its
+  /// `priority` is not used: what the playhead needs soon runs as `Priority::foreground`, the rest as
+  /// `Priority::background`.
   SeparatorOptions separator;
   /// The most memory for finished stems and for unfinished parts of them, in MiB. If the track does not fit, the stems
   /// that the playhead would reach last are dropped, and computed again when it comes closer.
@@ -165,12 +166,12 @@ class DEMUCS_ORT_EXPORT Deck {
   /// Thread: any.
   void set_cues(const std::vector<std::size_t>& frames);
 
-  /// Copies frames [frame, frame + frames), as far as they are ready without a gap, to stems[stem][channel][0 ..), the
-  /// stems in the order of `stems()`. It does not touch what lies beyond the returned count. A block that holds
-  /// provisional frames, or a fade from or to them, is provisional. The fade needs calls that go on where the last one
-  /// ended.
-  /// Thread: owner's, usually the audio thread; other functions may be called meanwhile; real-time safe.
-  DeckRead read(std::size_t frame, std::size_t frames, float* const* const* stems) noexcept;
+  /// Copies frames [frame, frame + frames), as far as they are ready without a gap, to stems[stem][channel][i * stride]
+  /// for i from 0 on, the stems in the order of `stems()`; the stride is as in `Strides`. It does not touch what lies
+  /// beyond the returned count. A block that holds provisional frames, or a fade from or to them, is provisional. The
+  /// fade needs calls that go on where the last one ended. Thread: owner's, usually the audio thread; other functions
+  /// may be called meanwhile; real-time safe.
+  DeckRead read(std::size_t frame, std::size_t frames, float* const* const* stems, std::size_t stride = 1) noexcept;
 
   /// What the deck is doing.
   /// Thread: any.

@@ -51,6 +51,17 @@ struct SeparatorOptions {
   std::string residual_to;
   /// Among the separations that wait for the model. Those of the same priority take turns, segment by segment.
   Priority priority = Priority::normal;
+  /// Of the mix and of the stems, 8000 to 192 000 Hz; 0: the model's own (44 100). At another rate each segment is
+  /// converted to the model's and its stems back, so that all frames count at this one (docs/embedding.md#rates). Needs
+  /// a build with a resampler.
+  int sample_rate = 0;
+};
+
+/// How far apart in memory the frames of one channel lie, in floats: 1 is planar audio. Interleaved audio has the
+/// number of its channels, and channel pointers to the first sample of each.
+struct Strides {
+  std::size_t mix = 1;
+  std::size_t stems = 1;
 };
 
 /// `measuring` reads the whole track once for its level, `separating` does the work.
@@ -84,7 +95,7 @@ using Write = std::function<void(std::size_t first, std::size_t frames, const fl
 /// `Priority::background` one run less is used, if there are several.
 ///
 /// Use one object for each thread, because it keeps its working buffers between calls; any number of objects share a
-/// `Model`. Audio is planar float32 at the model's sample rate, full scale 1.0, any finite level.
+/// `Model`. Audio is float32 at `SeparatorOptions::sample_rate`, full scale 1.0, any finite level.
 class DEMUCS_ORT_EXPORT Separator {
  public:
   /// Loads what the stems need of a bag of models. Throws `Error` invalid_argument if an option is out of range or
@@ -105,11 +116,12 @@ class DEMUCS_ORT_EXPORT Separator {
   /// Thread: owner's.
   double model_seconds() const noexcept;
 
-  /// A whole track in memory: `mix[channel][frame]` in, `stems[stem][channel][frame]` out, `frames` of each. Blocks
-  /// until all is computed. Throws `Error`: bad_audio, runtime_failed, cancelled; afterwards the object is usable.
+  /// A whole track in memory: `mix[channel][frame * strides.mix]` in, `stems[stem][channel][frame * strides.stems]`
+  /// out, `frames` of each. Blocks until all is computed. Throws `Error`: invalid_argument (a stride of 0), bad_audio,
+  /// runtime_failed, cancelled; afterwards the object is usable.
   /// Thread: owner's.
   void separate(const float* const* mix, std::size_t frames, float* const* const* stems,
-                const OnProgress& progress = {}, const CancelToken& cancel = {});
+                const OnProgress& progress = {}, const CancelToken& cancel = {}, const Strides& strides = {});
 
   /// The same through callbacks, so that memory does not grow with the length of the track. Returns the track's frames.
   /// Thread: owner's; the callbacks run on it.
@@ -125,8 +137,7 @@ class DEMUCS_ORT_EXPORT Separator {
   /// Empty: the system's folder for temporary files. Throws `Error` invalid_argument if no file can be made there.
   /// Thread: owner's.
   void begin(const std::filesystem::path& spill_folder = {});
-  /// Appends frames `mix[channel][frame * stride]`: 1 is planar; interleaved audio has pointers to the first sample of
-  /// each channel, and the number of channels as its stride. Throws `Error`: invalid_argument without `begin`,
+  /// Appends frames `mix[channel][frame * stride]`, as `Strides`. Throws `Error`: invalid_argument without `begin`,
   /// runtime_failed if the disk is full; the track is then forgotten.
   /// Thread: owner's. Writes to disk, so no audio thread.
   void push(const float* const* mix, std::size_t frames, std::size_t stride = 1);

@@ -27,8 +27,9 @@ namespace demucs_ort {
 /// be and shared equally between them, so that they still add up to it.
 enum class Underrun { silence, mix };
 
-/// All times are in seconds and are rounded to frames of the model's sample rate. The latency is the sum of `hop`,
-/// `lookahead`, `crossfade` and `compute_time`. docs/live.md maps what each of them costs in quality and load.
+/// All times are in seconds and are rounded to frames of `sample_rate`. The latency is the sum of `hop`, `lookahead`,
+/// `crossfade` and `compute_time`, and at another rate than the model's of 0.0044 s more (at 8000 Hz of 0.024 s): the
+/// window's newest frames are blurred by the conversion. docs/live.md maps what each of them costs in quality and load.
 struct StreamOptions {
   /// From one run of the model to the next. The load is the time of a run divided by `hop`.
   double hop = 0.5;
@@ -46,6 +47,8 @@ struct StreamOptions {
   std::string residual_to;
   /// Among all who wait for the model.
   Priority priority = Priority::foreground;
+  /// Of the mix and of the stems, 8000 to 192 000 Hz; 0: the model's own. As `SeparatorOptions::sample_rate`.
+  int sample_rate = 0;
 };
 
 /// Separates audio as it arrives, on a thread of its own.
@@ -78,16 +81,18 @@ class DEMUCS_ORT_EXPORT Stream {
   /// Stops a running inference.
   ~Stream();
 
-  /// Takes the next `frames` of the mix, `in[channel][frame]`, planar float32 at the model's sample rate, and delivers
-  /// as many of the stems, `out[stem][channel][frame]`: zeros for the first `latency_frames()`. Blocks may have any
-  /// size, but blocks longer than `compute_time` underrun. Samples that are not finite count as 0. `out` may hold
-  /// buffers of `in`. Thread: owner's, together with `render` and `reset`; real-time safe.
-  void process(const float* const* in, float* const* const* out, std::size_t frames) noexcept;
+  /// Takes the next `frames` of the mix, `in[channel][frame * strides.mix]`, float32 at `StreamOptions::sample_rate`,
+  /// and delivers as many of the stems, `out[stem][channel][frame * strides.stems]`: zeros for the first
+  /// `latency_frames()`. Blocks may have any size, but blocks longer than `compute_time` underrun. Samples that are not
+  /// finite count as 0. `out` may hold buffers of `in`, if both strides are the same. Thread: owner's, together with
+  /// `render` and `reset`; real-time safe.
+  void process(const float* const* in, float* const* const* out, std::size_t frames,
+               const Strides& strides = {}) noexcept;
 
   /// The same for rendering faster or slower than real time: waits for stems that are not ready, so that none are
   /// replaced. Throws `Error` runtime_failed if the model failed; its stems were then replaced.
   /// Thread: owner's; blocks.
-  void render(const float* const* in, float* const* const* out, std::size_t frames);
+  void render(const float* const* in, float* const* const* out, std::size_t frames, const Strides& strides = {});
 
   /// Forgets all that was heard, as after a jump: the next frame is the stream's first.
   /// Thread: owner's; real-time safe.

@@ -127,6 +127,7 @@ SeparatorOptions convert(const demucs_ort_separator_options* given) {
   options.other_method = known.other_method == DEMUCS_ORT_OTHER_ADD ? OtherMethod::add : OtherMethod::minus;
   options.residual_to = text(known.residual_to);
   options.priority = priority(known.priority);
+  options.sample_rate = known.sample_rate;
   return options;
 }
 
@@ -324,6 +325,13 @@ const char* demucs_ort_separator_stem_name(const demucs_ort_separator* separator
 demucs_ort_status demucs_ort_separate(demucs_ort_separator* separator, const float* const* mix, size_t frames,
                                       float* const* const* stems, demucs_ort_progress_callback progress,
                                       void* user_data, const demucs_ort_cancel* cancel) {
+  return demucs_ort_separate_strided(separator, mix, 1, frames, stems, 1, progress, user_data, cancel);
+}
+
+demucs_ort_status demucs_ort_separate_strided(demucs_ort_separator* separator, const float* const* mix,
+                                              size_t mix_stride, size_t frames, float* const* const* stems,
+                                              size_t stems_stride, demucs_ort_progress_callback progress,
+                                              void* user_data, const demucs_ort_cancel* cancel) {
   return status_of([&] {
     require(separator, "separator");
     const std::size_t channels = separator->separator.model().info().channels;
@@ -332,7 +340,8 @@ demucs_ort_status demucs_ort_separate(demucs_ort_separator* separator, const flo
     for (std::size_t s = 0; s < separator->separator.stems().size(); ++s) {
       require_all(stems[s], channels, "a stem's channels");
     }
-    separator->separator.separate(mix, frames, stems, on_progress(progress, user_data), token(cancel));
+    separator->separator.separate(mix, frames, stems, on_progress(progress, user_data), token(cancel),
+                                  {mix_stride, stems_stride});
   });
 }
 

@@ -164,8 +164,13 @@ demucs_ort_status demucs_ort_deck_set_cues(demucs_ort_deck* deck, const size_t* 
 
 size_t demucs_ort_deck_read(demucs_ort_deck* deck, size_t frame, size_t frames, float* const* const* stems,
                             int32_t* quality) {
+  return demucs_ort_deck_read_strided(deck, frame, frames, stems, 1, quality);
+}
+
+size_t demucs_ort_deck_read_strided(demucs_ort_deck* deck, size_t frame, size_t frames, float* const* const* stems,
+                                    size_t stride, int32_t* quality) {
   DeckRead got;
-  if (deck != nullptr && stems != nullptr) got = deck->deck.read(frame, frames, stems);
+  if (deck != nullptr && stems != nullptr) got = deck->deck.read(frame, frames, stems, stride);
   if (quality != nullptr) {
     *quality = got.quality == StemQuality::final         ? DEMUCS_ORT_QUALITY_FINAL
                : got.quality == StemQuality::provisional ? DEMUCS_ORT_QUALITY_PROVISIONAL

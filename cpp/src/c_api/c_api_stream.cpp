@@ -34,6 +34,7 @@ SeparatorOptions choice_of(const demucs_ort_stream_options& known) {
   separator.other_method = known.other_method;
   separator.residual_to = known.residual_to;
   separator.priority = known.priority;
+  separator.sample_rate = known.sample_rate;
   return c_api::convert(&separator);
 }
 
@@ -55,6 +56,7 @@ StreamOptions convert_stream(const demucs_ort_stream_options* given) {
   options.other_method = choice.other_method;
   options.residual_to = std::move(choice.residual_to);
   options.priority = choice.priority;
+  options.sample_rate = choice.sample_rate;
   return options;
 }
 
@@ -98,18 +100,29 @@ void demucs_ort_stream_free(demucs_ort_stream* stream) { delete stream; }
 
 void demucs_ort_stream_process(demucs_ort_stream* stream, const float* const* in, float* const* const* out,
                                size_t frames) {
-  if (stream != nullptr && in != nullptr && out != nullptr) stream->stream.process(in, out, frames);
+  demucs_ort_stream_process_strided(stream, in, 1, out, 1, frames);
+}
+
+void demucs_ort_stream_process_strided(demucs_ort_stream* stream, const float* const* in, size_t in_stride,
+                                       float* const* const* out, size_t out_stride, size_t frames) {
+  if (stream == nullptr || in == nullptr || out == nullptr) return;
+  stream->stream.process(in, out, frames, {in_stride, out_stride});
 }
 
 demucs_ort_status demucs_ort_stream_render(demucs_ort_stream* stream, const float* const* in, float* const* const* out,
                                            size_t frames) {
+  return demucs_ort_stream_render_strided(stream, in, 1, out, 1, frames);
+}
+
+demucs_ort_status demucs_ort_stream_render_strided(demucs_ort_stream* stream, const float* const* in, size_t in_stride,
+                                                   float* const* const* out, size_t out_stride, size_t frames) {
   return status_of([&] {
     require(stream, "stream");
     const std::size_t channels = stream->stream.model().info().channels;
     require_all(in, channels, "in");
     require_all(out, stream->stream.stems().size(), "out");
     for (std::size_t s = 0; s < stream->stream.stems().size(); ++s) require_all(out[s], channels, "a stem's channels");
-    stream->stream.render(in, out, frames);
+    stream->stream.render(in, out, frames, {in_stride, out_stride});
   });
 }
 

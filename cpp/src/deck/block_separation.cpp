@@ -46,14 +46,14 @@ bool BlockSeparation::measure(MixWindow& window, const CancelToken& cancel) {
 
 void BlockSeparation::run(std::size_t segment, DeckBuffers& buffers, const RunOptions& options) {
   const std::ptrdiff_t start = grid_.plan().segments()[segment].window;
-  buffers.window.rewind(level_, start);
-  buffers.window.advance_to(start, reader_.reader(options.cancel));
+  buffers.window().rewind(level_, start);
+  buffers.window().advance_to(start, reader_.reader(options.cancel));
   buffers.run(options);
 }
 
 BlockPart BlockSeparation::part(std::size_t segment, std::size_t block, const DeckBuffers& buffers) const {
   const auto [start, frames] = grid_.clip(segment, block);
-  const float* row = buffers.stems.data() + (start - grid_.plan().segments()[segment].window);
+  const float* row = buffers.stems() + (start - grid_.plan().segments()[segment].window);
   BlockPart part{segment, {}};
   part.rows.reserve(sources_ * channels_ * frames);
   for (std::size_t i = 0; i < sources_ * channels_; ++i, row += segment_frames_) {

@@ -30,8 +30,8 @@ class BlockStore {
   BlockStore(const BlockGrid& grid, const Format& format, std::unique_ptr<SpillFile> file);
 
   /// As `Deck::read`: real-time safe, one thread at a time.
-  DeckRead read(std::size_t frame, std::size_t frames, float* const* const* stems) noexcept {
-    return cache_.read(frame, frames, format_.channels, stems);
+  DeckRead read(std::size_t frame, std::size_t frames, float* const* const* stems, std::size_t stride = 1) noexcept {
+    return cache_.read(frame, frames, {stems, format_.channels, stride});
   }
 
   /// What `use` makes of the table, which stays as it is meanwhile.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -11,7 +12,9 @@
 #include "deck/deck_pool.hpp"  // IWYU pragma: keep (DeckPool::Impl)
 #include "deck/deck_workers.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "rate/model_at_rate.hpp"
 
 namespace demucs_ort {
 
@@ -19,21 +22,27 @@ struct Deck::Impl {
   Impl(DeckPool pool_in, Read read, std::size_t frames, const DeckOptions& options)
       : pool(std::move(pool_in)),
         workers(*pool.impl_),
-        deck(workers.model().info(), provisional() ? &provisional()->info() : nullptr, workers.options().workers,
-             std::move(read), frames, options, spill_file(options.spill_folder)) {
-    workers.model().prepare(deck.mixing().sources());
-    if (provisional()) provisional()->prepare(deck.mixing().sources());
+        model(workers.shared_model(), options.separator.sample_rate),
+        provisional(at_rate(workers.options().provisional, options.separator.sample_rate)),
+        deck(model, provisional ? &*provisional : nullptr, workers.options().workers, std::move(read), frames, options,
+             spill_file(options.spill_folder)) {
+    model.model().prepare(deck.mixing().sources());
+    if (provisional) provisional->model().prepare(deck.mixing().sources());
     workers.open(deck);
   }
   ~Impl() { workers.close(deck); }
 
-  const std::shared_ptr<const Model>& provisional() const { return workers.options().provisional; }
+  static std::optional<ModelAtRate> at_rate(const std::shared_ptr<const Model>& model, int sample_rate) {
+    return model ? std::optional<ModelAtRate>(std::in_place, model, sample_rate) : std::nullopt;
+  }
   static std::unique_ptr<SpillFile> spill_file(const std::filesystem::path& folder) {
     return folder.empty() ? nullptr : std::make_unique<SpillFile>(folder);
   }
 
   DeckPool pool;  // keeps the workers
   DeckWorkers& workers;
+  ModelAtRate model;
+  std::optional<ModelAtRate> provisional;
   DeckEngine deck;
 };
 
@@ -54,8 +63,8 @@ void Deck::set_loop(std::size_t first, std::size_t end) noexcept { impl_->deck.p
 
 void Deck::set_cues(const std::vector<std::size_t>& frames) { impl_->deck.set_cues(frames); }
 
-DeckRead Deck::read(std::size_t frame, std::size_t frames, float* const* const* stems) noexcept {
-  return impl_->deck.read(frame, frames, stems);
+DeckRead Deck::read(std::size_t frame, std::size_t frames, float* const* const* stems, std::size_t stride) noexcept {
+  return impl_->deck.read(frame, frames, stems, stride);
 }
 
 DeckState Deck::state() const { return impl_->deck.state(); }

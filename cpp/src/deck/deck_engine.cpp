@@ -23,6 +23,7 @@
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "rate/model_at_rate.hpp"
 #include "separation/segment_spacing.hpp"
 #include "separation/track_level.hpp"
 
@@ -30,6 +31,8 @@ namespace demucs_ort {
 namespace {
 
 constexpr std::size_t max_block = 8192;  // frames; what one step of the cache, and of `read`, holds
+
+const ModelInfo* info_of(const ModelAtRate* model) { return model == nullptr ? nullptr : &model->info(); }
 
 /// Short enough that the window of either model is many blocks.
 std::size_t choose_block_frames(const ModelInfo& info, const ModelInfo* provisional) {
@@ -55,21 +58,24 @@ DeckPlanner make_planner(const ModelInfo& info, const ModelInfo* provisional, un
 
 }  // namespace
 
-DeckEngine::DeckEngine(const ModelInfo& info, const ModelInfo* provisional, unsigned workers, Read read,
+DeckEngine::DeckEngine(const ModelAtRate& model, const ModelAtRate* provisional, unsigned workers, Read read,
                        std::size_t frames, const DeckOptions& options, std::unique_ptr<SpillFile> file)
-    : segment_frames_(info.segment_frames),
-      mixing_(info, options.separator),
+    : model_rate_(model.model().info().sample_rate),
+      segment_frames_(model.model().info().segment_frames),
+      sample_rate_(model.info().sample_rate),
+      mixing_(model.info(), options.separator),
       reader_(std::move(read), frames),
-      grid_(make_grid(info, provisional, options.separator, frames)),
+      grid_(make_grid(model.info(), info_of(provisional), options.separator, frames)),
       position_(frames, grid_.block_frames()),
       store_(grid_,
-             {mixing_.outputs().size() * info.channels, info.channels, options.storage, options.crossfade_frames},
+             {mixing_.outputs().size() * model.info().channels, model.info().channels, options.storage,
+              options.crossfade_frames},
              std::move(file)),
-      separation_(info, mixing_, grid_, options.storage, reader_),
-      planner_(make_planner(info, provisional, workers, grid_, store_, options.cache_mb)),
+      separation_(model.info(), mixing_, grid_, options.storage, reader_),
+      planner_(make_planner(model.info(), info_of(provisional), workers, grid_, store_, options.cache_mb)),
       disk_([this] { return serve_disk(); }) {
   if (provisional != nullptr) {
-    provisional_.emplace(*provisional, mixing_, grid_, options.storage, options.crossfade_frames, reader_);
+    provisional_.emplace(provisional->info(), mixing_, grid_, options.storage, options.crossfade_frames, reader_);
   }
   if (store_.spills()) disk_.start();
 }
@@ -122,7 +128,10 @@ std::optional<DeckJob> DeckEngine::next(std::size_t provisional_ahead) noexcept 
   const std::lock_guard lock(mutex_);
   if (failure_) return std::nullopt;
   if (planner_.follow(position_.playhead() / grid_.block_frames(), position_.loop())) changed();
-  return store_.look([&](const BlockTable& table) { return planner_.next(table, provisional_ahead); });
+  const std::size_t ahead = frames_at(provisional_ahead, model_rate_, sample_rate_);
+  auto job = store_.look([&](const BlockTable& table) { return planner_.next(table, ahead); });
+  if (job) job->deadline = frames_at(job->deadline, sample_rate_, model_rate_);
+  return job;
 }
 
 void DeckEngine::begin(const DeckJob& job) noexcept {
@@ -143,16 +152,19 @@ void DeckEngine::fail(DeckFailure failure) noexcept {
 
 std::size_t DeckEngine::deadline(const DeckJob& job) const noexcept {
   const std::lock_guard lock(mutex_);
-  return store_.look([&](const BlockTable& table) { return planner_.deadline(job, table); });
+  const auto deadline = [&](const BlockTable& table) { return planner_.deadline(job, table); };
+  return frames_at(store_.look(deadline), sample_rate_, model_rate_);
 }
 
 // ------------------------------------------------------------------------------------------------------------
 // computing
 
 void DeckEngine::perform(const DeckJob& job, DeckBuffers& main, DeckBuffers* provisional, const CancelToken& cancel) {
+  main.fit(sample_rate_);
+  if (provisional != nullptr) provisional->fit(sample_rate_);
   switch (job.kind) {
     case DeckJob::Kind::measure:
-      if (separation_.measure(main.window, cancel)) {
+      if (separation_.measure(main.window(), cancel)) {
         const std::lock_guard lock(mutex_);
         planner_.level_known();
       }

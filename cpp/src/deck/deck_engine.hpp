@@ -23,6 +23,7 @@
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "rate/model_at_rate.hpp"
 #include "separation/stem_mixing.hpp"
 
 namespace demucs_ort {
@@ -32,7 +33,7 @@ namespace demucs_ort {
 class DeckEngine {
  public:
   /// `file`: null if nothing is to be spilled. Throws Error as `Deck::Deck`.
-  DeckEngine(const ModelInfo& info, const ModelInfo* provisional, unsigned workers, Read read, std::size_t frames,
+  DeckEngine(const ModelAtRate& model, const ModelAtRate* provisional, unsigned workers, Read read, std::size_t frames,
              const DeckOptions& options, std::unique_ptr<SpillFile> file);
   DeckEngine(const DeckEngine&) = delete;
   DeckEngine& operator=(const DeckEngine&) = delete;
@@ -41,14 +42,15 @@ class DeckEngine {
   std::size_t frames() const noexcept { return grid_.frames(); }
   // Real-time safe.
   PlaybackPosition& position() noexcept { return position_; }
-  DeckRead read(std::size_t frame, std::size_t count, float* const* const* stems) noexcept {
-    return store_.read(frame, count, stems);
+  DeckRead read(std::size_t frame, std::size_t count, float* const* const* stems, std::size_t stride = 1) noexcept {
+    return store_.read(frame, count, stems, stride);
   }
 
   void set_cues(const std::vector<std::size_t>& frames);
   DeckState state() const;
 
-  // What a worker does, in this order; without memory of its own but in `perform`.
+  // What a worker does, in this order; without memory of its own but in `perform`. Workers compare decks of different
+  // sample rates, so deadlines and `provisional_ahead` are in frames of the model's own rate.
   /// As `DeckPlanner::next`.
   std::optional<DeckJob> next(std::size_t provisional_ahead) noexcept;
   void begin(const DeckJob& job) noexcept;
@@ -70,7 +72,9 @@ class DeckEngine {
   bool serve_disk() noexcept;
   void perform(const DiskJob& job) noexcept;
 
-  std::size_t segment_frames_;
+  int model_rate_;
+  std::size_t segment_frames_;  // at that rate
+  int sample_rate_;             // of the deck
   StemMixing mixing_;
   TrackReader reader_;
   BlockGrid grid_;

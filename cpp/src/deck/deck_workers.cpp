@@ -172,7 +172,8 @@ void DeckWorkers::perform(Worker& worker) {
   DeckBuffers* provisional = worker.provisional_buffers ? &*worker.provisional_buffers : nullptr;
   if (task.deck != nullptr) return task.deck->perform(task.job, worker.main, provisional, worker.cancel);
   DeckBuffers& own = task.provisional ? *provisional : worker.main;
-  own.window.rewind({}, 0);
+  own.fit(0);
+  own.window().rewind({}, 0);
   own.run({worker.cancel, {}, Priority::background});
 }
 

@@ -33,6 +33,7 @@ class DeckWorkers {
   ~DeckWorkers() { stop(); }
 
   const Model& model() const noexcept { return *model_; }
+  const std::shared_ptr<const Model>& shared_model() const noexcept { return model_; }
   const DeckPoolOptions& options() const noexcept { return options_; }
   bool warm() const noexcept { return warm_; }
   std::uint64_t preempted() const noexcept { return preempted_; }

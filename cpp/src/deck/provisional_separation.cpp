@@ -69,8 +69,8 @@ void ProvisionalSeparation::hear(Window& window, const std::optional<TrackLevel>
   own.add(channels.data(), channels_, heard);
   window.level = known.value_or(own);
   // To the model's input the track begins here: what it hears is already read.
-  buffers.window.rewind(window.level, 0);
-  buffers.window.advance_to(0, [&](std::size_t first, std::size_t frames, float* const* out) {
+  buffers.window().rewind(window.level, 0);
+  buffers.window().advance_to(0, [&](std::size_t first, std::size_t frames, float* const* out) {
     for (std::size_t c = 0; c < channels_; ++c) std::copy_n(channels[c] + first, frames, out[c]);
     return frames;
   });
@@ -82,10 +82,10 @@ void ProvisionalSeparation::cut(const Window& window, std::size_t block, std::si
   const std::size_t at = grid_.start(block) - window.start;
   sums_.reset(grid_.start(block));
   const std::vector<float> weights(frames, 1.0F);
-  mixing_.add(buffers.stems.data(), channels_, window_frames_, at, static_cast<std::ptrdiff_t>(grid_.start(block)),
-              frames, weights.data(), sums_);
+  mixing_.add(buffers.stems(), channels_, window_frames_, at, static_cast<std::ptrdiff_t>(grid_.start(block)), frames,
+              weights.data(), sums_);
   std::vector<const float*> mix;
-  for (std::size_t c = 0; c < channels_; ++c) mix.push_back(buffers.window.data() + c * window_frames_ + at);
+  for (std::size_t c = 0; c < channels_; ++c) mix.push_back(buffers.window().data() + c * window_frames_ + at);
   mixing_.finish(mix, frames, window.level, sums_);
 }
 

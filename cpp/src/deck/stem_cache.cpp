@@ -74,14 +74,15 @@ void StemBlock::for_each(std::size_t row, std::size_t at, std::size_t count, con
   }
 }
 
-void StemBlock::copy(std::size_t row, std::size_t at, std::size_t count, float* out) const noexcept {
-  for_each(row, at, count, [out](std::size_t i, float sample) { out[i] = sample; });
+void StemBlock::copy(std::size_t row, std::size_t at, std::size_t count, float* out,
+                     std::size_t stride) const noexcept {
+  for_each(row, at, count, [=](std::size_t i, float sample) { out[i * stride] = sample; });
 }
 
-void StemBlock::blend(std::size_t row, std::size_t at, std::size_t count, float share, float step,
-                      float* out) const noexcept {
+void StemBlock::blend(std::size_t row, std::size_t at, std::size_t count, float share, float step, float* out,
+                      std::size_t stride) const noexcept {
   for_each(row, at, count, [=](std::size_t i, float sample) {
-    out[i] = sample + (out[i] - sample) * (share + step * static_cast<float>(i));
+    out[i * stride] = sample + (out[i * stride] - sample) * (share + step * static_cast<float>(i));
   });
 }
 
@@ -92,8 +93,7 @@ StemCache::StemCache(std::size_t rows, std::size_t frames, std::size_t block_fra
       fade_frames_(std::clamp<std::size_t>(fade_frames, 1, block_frames)),
       blocks_((frames + block_frames - 1) / block_frames) {}
 
-DeckRead StemCache::read(std::size_t frame, std::size_t count, std::size_t channels,
-                         float* const* const* stems) noexcept {
+DeckRead StemCache::read(std::size_t frame, std::size_t count, const StemTarget& target) noexcept {
   if (frame != next_frame_) reading_ = false;
   count = frame < frames_ ? std::min(count, frames_ - frame) : 0;
   std::size_t done = 0;
@@ -104,7 +104,7 @@ DeckRead StemCache::read(std::size_t frame, std::size_t count, std::size_t chann
     const std::size_t wanted = std::min(count - done, block_frames_ - at);
     Entry& entry = blocks_[index];
     entry.readers.fetch_add(1);
-    const std::size_t got = step(index, at, wanted, done, channels, stems, all_final);
+    const std::size_t got = step(index, at, wanted, done, target, all_final);
     entry.readers.fetch_sub(1);
     if (got == 0) break;
     done += got;
@@ -122,7 +122,7 @@ bool StemCache::shows(std::size_t index, Kind kind) const noexcept {
 
 /// Reads on in one block, at most to where a fade begins or ends; returns the frames read.
 std::size_t StemCache::step(std::size_t index, std::size_t at, std::size_t count, std::size_t done,
-                            std::size_t channels, float* const* const* stems, bool& all_final) noexcept {
+                            const StemTarget& target, bool& all_final) noexcept {
   // In this order: the provisional block goes only after the final one has come.
   const StemBlock* provisional_stems = blocks_[index].shown[provisional].load();
   const StemBlock* final_stems = blocks_[index].shown[final].load();
@@ -138,17 +138,19 @@ std::size_t StemCache::step(std::size_t index, std::size_t at, std::size_t count
       count = std::min(count, fade_at - at);
     }
   }
-  const std::size_t target = to_final ? fade_frames_ : 0;
-  if (!reading_ || final_stems == nullptr || provisional_stems == nullptr) share_ = target;
-  const bool fading = share_ != target;
+  const std::size_t wanted_share = to_final ? fade_frames_ : 0;
+  if (!reading_ || final_stems == nullptr || provisional_stems == nullptr) share_ = wanted_share;
+  const bool fading = share_ != wanted_share;
   if (fading) count = std::min(count, to_final ? fade_frames_ - share_ : share_);
 
   const float unit = 1.0F / static_cast<float>(fade_frames_);
   for (std::size_t row = 0; row < rows_; ++row) {
-    float* out = stems[row / channels][row % channels] + done;
-    (fading || to_final ? final_stems : provisional_stems)->copy(row, at, count, out);
-    if (fading)
-      provisional_stems->blend(row, at, count, static_cast<float>(share_) * unit, to_final ? unit : -unit, out);
+    float* out = target.stems[row / target.channels][row % target.channels] + done * target.stride;
+    (fading || to_final ? final_stems : provisional_stems)->copy(row, at, count, out, target.stride);
+    if (fading) {
+      const float share = static_cast<float>(share_) * unit;
+      provisional_stems->blend(row, at, count, share, to_final ? unit : -unit, out, target.stride);
+    }
   }
   if (fading) share_ = to_final ? share_ + count : share_ - count;
   all_final = all_final && !fading && to_final;

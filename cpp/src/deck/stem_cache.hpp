@@ -25,9 +25,10 @@ class StemBlock {
   void save(SpillFile& file, std::size_t index) const;
 
   /// out[0 .. count) = the row's frames from `at` on.
-  void copy(std::size_t row, std::size_t at, std::size_t count, float* out) const noexcept;
+  void copy(std::size_t row, std::size_t at, std::size_t count, float* out, std::size_t stride = 1) const noexcept;
   /// Fades from this block to what `out` holds, whose share grows by `step` a frame from `share` on.
-  void blend(std::size_t row, std::size_t at, std::size_t count, float share, float step, float* out) const noexcept;
+  void blend(std::size_t row, std::size_t at, std::size_t count, float share, float step, float* out,
+             std::size_t stride) const noexcept;
 
  private:
   template <typename Use>
@@ -37,6 +38,13 @@ class StemBlock {
   std::vector<float> exact_;           // [row][frame], or
   std::vector<std::int16_t> compact_;  // the same in units of
   std::vector<float> units_;           // its row
+};
+
+/// Where stems go: stems[stem][channel][frame * stride].
+struct StemTarget {
+  float* const* const* stems;
+  std::size_t channels;
+  std::size_t stride;
 };
 
 /// A track's finished stems, in blocks that come and go while another thread reads them without ever waiting.
@@ -50,8 +58,8 @@ class StemCache {
 
   StemCache(std::size_t rows, std::size_t frames, std::size_t block_frames, std::size_t fade_frames);
 
-  /// As `Deck::read`; rows in the order of the blocks' are `stems` by `channels`. One thread at a time.
-  DeckRead read(std::size_t frame, std::size_t count, std::size_t channels, float* const* const* stems) noexcept;
+  /// As `Deck::read`; the blocks' rows are stems by channels. One thread at a time.
+  DeckRead read(std::size_t frame, std::size_t count, const StemTarget& target) noexcept;
 
   // All below: guarded by the owner's lock.
   /// In place of the one that is there, if any. Throws std::bad_alloc, and has then changed nothing.
@@ -74,8 +82,8 @@ class StemCache {
   };
 
   bool shows(std::size_t index, Kind kind) const noexcept;
-  std::size_t step(std::size_t index, std::size_t at, std::size_t count, std::size_t done, std::size_t channels,
-                   float* const* const* stems, bool& all_final) noexcept;
+  std::size_t step(std::size_t index, std::size_t at, std::size_t count, std::size_t done, const StemTarget& target,
+                   bool& all_final) noexcept;
   void retire(std::forward_list<Held>& held) noexcept;
 
   std::size_t rows_;

@@ -14,6 +14,7 @@
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
+#include "rate/model_at_rate.hpp"
 #include "separation/mix_spool.hpp"
 #include "separation/runs_in_flight.hpp"
 #include "separation/separation.hpp"
@@ -35,8 +36,9 @@ InFlight in_flight(const Model& model, Priority priority) {
   return {priority == Priority::background && runs > 1 ? runs - 1 : runs, model.max_batch()};
 }
 
-void require_memory_holds(std::size_t frames, std::size_t stride = 1) {
-  if (frames > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float) / std::max<std::size_t>(stride, 1)) {
+void require_memory_holds(std::size_t frames, std::size_t stride) {
+  if (stride == 0) throw Error(Status::invalid_argument, "a stride of 0 is out of range; 1 is planar");
+  if (frames > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float) / stride) {
     throw Error(Status::invalid_argument, "a track of " + std::to_string(frames) + " frames fits no memory");
   }
 }
@@ -47,16 +49,20 @@ MixSpool& pushed(std::optional<MixSpool>& spool, const std::string& call) {
   return *spool;
 }
 
+void copy_strided(const float* from, std::size_t from_stride, std::size_t frames, float* to, std::size_t to_stride) {
+  for (std::size_t i = 0; i < frames; ++i) to[i * to_stride] = from[i * from_stride];
+}
+
 }  // namespace
 
 struct Separator::Impl {
   Impl(std::shared_ptr<const Model> model_in, const SeparatorOptions& options)
-      : model(std::move(model_in)),
-        wanted(StemMixing(model->info(), options).sources()),
+      : model(std::move(model_in), options.sample_rate),
+        wanted(StemMixing(model.info(), options).sources()),
         priority(options.priority),
-        separation(model->info(), options, in_flight(prepared(*model, wanted), priority)) {}
+        separation(model.info(), options, in_flight(prepared(model.model(), wanted), priority)) {}
 
-  std::shared_ptr<const Model> model;
+  ModelAtRate model;
   SourceMask wanted;
   Priority priority;
   Separation separation;
@@ -73,22 +79,27 @@ Separator& Separator::operator=(Separator&&) noexcept = default;
 Separator::~Separator() = default;
 
 const std::vector<std::string>& Separator::stems() const noexcept { return impl_->separation.stems(); }
-const Model& Separator::model() const noexcept { return *impl_->model; }
+const Model& Separator::model() const noexcept { return impl_->model.model(); }
 double Separator::model_seconds() const noexcept { return impl_->separation.model_seconds(); }
 
 void Separator::separate(const float* const* mix, std::size_t frames, float* const* const* stems,
-                         const OnProgress& progress, const CancelToken& cancel) {
-  require_memory_holds(frames);
-  const std::size_t channels = impl_->model->info().channels;
+                         const OnProgress& progress, const CancelToken& cancel, const Strides& strides) {
+  require_memory_holds(frames, strides.mix);
+  require_memory_holds(frames, strides.stems);
+  const std::size_t channels = impl_->model.info().channels;
   const std::size_t stem_count = impl_->separation.stems().size();
   const auto read = [&](std::size_t first, std::size_t wanted, float* const* out) {
     const std::size_t count = std::min(wanted, frames - first);
-    for (std::size_t c = 0; c < channels; ++c) std::copy_n(mix[c] + first, count, out[c]);
+    for (std::size_t c = 0; c < channels; ++c) {
+      copy_strided(mix[c] + first * strides.mix, strides.mix, count, out[c], 1);
+    }
     return count;
   };
   const auto write = [&](std::size_t first, std::size_t count, const float* const* const* out) {
     for (std::size_t s = 0; s < stem_count; ++s) {
-      for (std::size_t c = 0; c < channels; ++c) std::copy_n(out[s][c], count, stems[s][c] + first);
+      for (std::size_t c = 0; c < channels; ++c) {
+        copy_strided(out[s][c], 1, count, stems[s][c] + first * strides.stems, strides.stems);
+      }
     }
   };
   separate(read, write, progress, cancel);
@@ -98,7 +109,7 @@ void Separator::begin(const std::filesystem::path& spill_folder) {
   abandon();
   std::error_code none;
   const auto folder = spill_folder.empty() ? std::filesystem::temp_directory_path(none) : spill_folder;
-  impl_->pushed.emplace(impl_->model->info().channels, folder);
+  impl_->pushed.emplace(impl_->model.info().channels, folder);
 }
 
 void Separator::push(const float* const* mix, std::size_t frames, std::size_t stride) {
@@ -126,7 +137,7 @@ void Separator::abandon() noexcept { impl_->pushed.reset(); }
 std::size_t Separator::separate(const Read& read, const Write& write, const OnProgress& progress,
                                 const CancelToken& cancel) {
   const auto infer = [this](const float* mix, std::size_t segments, float* stems, const CancelToken& stop) {
-    impl_->model->run(mix, segments, stems, {stop, impl_->wanted, impl_->priority});
+    impl_->model.run(mix, segments, stems, {stop, impl_->wanted, impl_->priority});
   };
   return impl_->separation.run(infer, read, write, progress, cancel);
 }

@@ -15,14 +15,15 @@ class AudioRing {
     for (auto& channel : channels_) channel = std::vector<std::atomic<float>>(capacity);
   }
 
-  /// Appends in[channel][first .. first + frames), at most the capacity; what is not finite becomes 0. Real-time safe.
-  void write(const float* const* in, std::size_t first, std::size_t frames) noexcept {
+  /// Appends frames [first, first + frames) of in[channel][frame * stride], at most the capacity; what is not finite
+  /// becomes 0. Real-time safe.
+  void write(const float* const* in, std::size_t stride, std::size_t first, std::size_t frames) noexcept {
     const std::uint64_t start = written_.load(std::memory_order_relaxed);
     claimed_.store(start + frames, std::memory_order_relaxed);
     for (std::size_t c = 0; c < channels_.size(); ++c) {
       std::size_t at = start % capacity_;
       for (std::size_t i = 0; i < frames; ++i) {
-        const float sample = in[c][first + i];
+        const float sample = in[c][(first + i) * stride];
         // Whoever reads this sample sees that its place was claimed.
         channels_[c][at].store(std::isfinite(sample) ? sample : 0.0F, std::memory_order_release);
         if (++at == capacity_) at = 0;

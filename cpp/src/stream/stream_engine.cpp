@@ -34,8 +34,9 @@ std::size_t ring_capacity(const StreamSchedule& schedule) { return schedule.segm
 
 }  // namespace
 
-StreamEngine::StreamEngine(const ModelInfo& info, const StreamOptions& options, const StemMixing& mixing, Infer infer)
-    : schedule_(info, options),
+StreamEngine::StreamEngine(const ModelInfo& info, const StreamOptions& options, const StemMixing& mixing, Infer infer,
+                           std::size_t blurred)
+    : schedule_(info, options, blurred),
       underrun_(options.underrun),
       channels_(info.channels),
       sample_rate_(info.sample_rate),
@@ -61,16 +62,18 @@ StreamEngine::~StreamEngine() {
 
 // ------------------------------------------------------------------------------------------------ the audio thread
 
-void StreamEngine::process(const float* const* in, float* const* const* out, std::size_t frames) noexcept {
+void StreamEngine::process(const float* const* in, float* const* const* out, std::size_t frames,
+                           const Strides& strides) noexcept {
   rendering_.store(false, std::memory_order_relaxed);
   for (std::size_t at = 0; at < frames; at += chunk) {
     const std::size_t count = std::min(chunk, frames - at);
-    input_.write(in, at, count);
-    play(out, at, count, false);
+    input_.write(in, strides.mix, at, count);
+    play(out, strides.stems, at, count, false);
   }
 }
 
-void StreamEngine::render(const float* const* in, float* const* const* out, std::size_t frames) {
+void StreamEngine::render(const float* const* in, float* const* const* out, std::size_t frames,
+                          const Strides& strides) {
   rendering_.store(true, std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
@@ -78,8 +81,8 @@ void StreamEngine::render(const float* const* in, float* const* const* out, std:
   }
   for (std::size_t at = 0; at < frames; at += chunk) {
     const std::size_t count = std::min(chunk, frames - at);
-    input_.write(in, at, count);
-    play(out, at, count, true);
+    input_.write(in, strides.mix, at, count);
+    play(out, strides.stems, at, count, true);
   }
   const std::lock_guard lock(mutex_);
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
@@ -95,14 +98,16 @@ void StreamEngine::reset() noexcept {
   due_.store(first_, std::memory_order_release);
 }
 
-void StreamEngine::play(float* const* const* out, std::size_t at, std::size_t frames, bool wait) {
+void StreamEngine::play(float* const* const* out, std::size_t stride, std::size_t at, std::size_t frames, bool wait) {
   const std::size_t end = at + frames;
   while (at < end) {
     std::size_t count = end - at;
     if (elapsed_ < schedule_.latency()) {
       count = static_cast<std::size_t>(std::min<std::uint64_t>(count, schedule_.latency() - elapsed_));
       for (std::size_t o = 0; o < separation_.mixing().outputs().size(); ++o) {
-        for (std::size_t c = 0; c < channels_; ++c) std::fill_n(out[o][c] + at, count, 0.0F);
+        for (std::size_t c = 0; c < channels_; ++c) {
+          for (std::size_t i = at; i < at + count; ++i) out[o][c][i * stride] = 0.0F;
+        }
       }
     } else {
       const std::uint64_t position = elapsed_ - schedule_.latency();
@@ -113,7 +118,7 @@ void StreamEngine::play(float* const* const* out, std::size_t at, std::size_t fr
         take(number);
       }
       count = std::min(count, (offset < schedule_.crossfade ? schedule_.crossfade : schedule_.hop) - offset);
-      put(out, at, count, offset);
+      put(out, stride, at, count, offset);
     }
     at += count;
     elapsed_ += count;
@@ -129,7 +134,7 @@ void StreamEngine::take(std::uint64_t number) noexcept {
   due_.store(number + 1, std::memory_order_release);
 }
 
-void StreamEngine::put(float* const* const* out, std::size_t at, std::size_t frames,
+void StreamEngine::put(float* const* const* out, std::size_t stride, std::size_t at, std::size_t frames,
                        std::size_t offset) const noexcept {
   const std::size_t count = separation_.mixing().outputs().size();
   const float share = underrun_ == Underrun::mix ? 1.0F / static_cast<float>(count) : 0.0F;
@@ -141,12 +146,12 @@ void StreamEngine::put(float* const* const* out, std::size_t at, std::size_t fra
       if (slot != nullptr) return slot->samples[row * schedule_.piece() + at_piece + i];
       return share == 0.0F ? 0.0F : share * input_.at(row % channels_, first + i);
     };
-    float* target = out[row / channels_][row % channels_] + at;
-    for (std::size_t i = 0; i < frames; ++i) {
-      target[i] = sample(playing_, offset, i);
+    float* target = out[row / channels_][row % channels_] + at * stride;
+    for (std::size_t i = 0; i < frames; ++i, target += stride) {
+      *target = sample(playing_, offset, i);
       if (fades) {
         const float before = sample(leaving_, schedule_.hop + offset, i);
-        target[i] = before + fade_[offset + i] * (target[i] - before);
+        *target = before + fade_[offset + i] * (*target - before);
       }
     }
   }

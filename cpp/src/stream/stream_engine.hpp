@@ -29,15 +29,18 @@ namespace demucs_ort {
 /// Windows are numbered on and on, over resets too: a number is enough to know whether a piece is the one waited for.
 class StreamEngine {
  public:
-  /// Throws Error invalid_argument; and what `infer` throws in a first run, which makes memory ready.
-  StreamEngine(const ModelInfo& info, const StreamOptions& options, const StemMixing& mixing, Infer infer);
+  /// `blurred`: as of StreamSchedule. Throws Error invalid_argument; and what `infer` throws in a first run, which
+  /// makes memory ready.
+  StreamEngine(const ModelInfo& info, const StreamOptions& options, const StemMixing& mixing, Infer infer,
+               std::size_t blurred = 0);
   StreamEngine(const StreamEngine&) = delete;
   StreamEngine& operator=(const StreamEngine&) = delete;
   ~StreamEngine();
 
   // As those of Stream.
-  void process(const float* const* in, float* const* const* out, std::size_t frames) noexcept;
-  void render(const float* const* in, float* const* const* out, std::size_t frames);
+  void process(const float* const* in, float* const* const* out, std::size_t frames,
+               const Strides& strides = {}) noexcept;
+  void render(const float* const* in, float* const* const* out, std::size_t frames, const Strides& strides = {});
   void reset() noexcept;
   std::uint64_t underruns() const noexcept { return underruns_.load(std::memory_order_relaxed); }
   std::string failure() const;
@@ -57,9 +60,10 @@ class StreamEngine {
     std::uint64_t end;     // where the window ends, likewise
   };
 
-  void play(float* const* const* out, std::size_t at, std::size_t frames, bool wait);
+  void play(float* const* const* out, std::size_t stride, std::size_t at, std::size_t frames, bool wait);
   void take(std::uint64_t number) noexcept;
-  void put(float* const* const* out, std::size_t at, std::size_t frames, std::size_t offset) const noexcept;
+  void put(float* const* const* out, std::size_t stride, std::size_t at, std::size_t frames,
+           std::size_t offset) const noexcept;
   void wait_for(std::uint64_t number);
 
   void work() noexcept;

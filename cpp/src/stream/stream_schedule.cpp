@@ -22,18 +22,18 @@ std::size_t frames_of(const char* name, double seconds, const ModelInfo& info) {
 
 }  // namespace
 
-StreamSchedule::StreamSchedule(const ModelInfo& info, const StreamOptions& options)
+StreamSchedule::StreamSchedule(const ModelInfo& info, const StreamOptions& options, std::size_t blurred)
     : segment(info.segment_frames),
       hop(frames_of("hop", options.hop, info)),
-      lookahead(frames_of("lookahead", options.lookahead, info)),
+      lookahead(frames_of("lookahead", options.lookahead, info) + blurred),
       crossfade(frames_of("crossfade", options.crossfade, info)),
       compute_time(frames_of("compute_time", options.compute_time, info)) {
   if (hop == 0) bad_stream_option("hop must be at least one frame");
   if (compute_time == 0)
     bad_stream_option("compute_time must be at least one frame, and in practice the time of an inference");
   if (crossfade > hop) bad_stream_option("crossfade must not be longer than hop");
-  if (first_end() > segment) {
-    bad_stream_option("hop, crossfade and lookahead take " + std::to_string(first_end()) +
+  if (first_end() + blurred > segment) {
+    bad_stream_option("hop, crossfade and lookahead take " + std::to_string(first_end() + blurred) +
                       " frames together, but the model hears only " + std::to_string(segment) + " at a time");
   }
 }

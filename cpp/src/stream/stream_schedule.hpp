@@ -16,8 +16,9 @@ struct StreamSchedule {
   std::size_t crossfade;
   std::size_t compute_time;
 
-  /// Throws Error invalid_argument if an option is out of range for the model.
-  StreamSchedule(const ModelInfo& info, const StreamOptions& options);
+  /// `blurred`: frames at both ends of a window whose stems are worth less, and which are not given therefore. Throws
+  /// Error invalid_argument if an option is out of range for the model.
+  StreamSchedule(const ModelInfo& info, const StreamOptions& options, std::size_t blurred = 0);
 
   /// The frames that must have come before the first window can be computed; each later one needs a hop more.
   std::size_t first_end() const noexcept { return hop + crossfade + lookahead; }

@@ -1,12 +1,14 @@
 # An overlay port: builds the library of the source tree that this file lies in, with vcpkg's ONNX Runtime linked.
 get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 
+vcpkg_check_features(OUT_FEATURE_OPTIONS features FEATURES resampler DEMUCS_ORT_RESAMPLER)
 vcpkg_cmake_configure(
   SOURCE_PATH "${SOURCE_PATH}"
   OPTIONS
     -DDEMUCS_ORT_BUILD_CLI=OFF
     -DDEMUCS_ORT_INSTALL=ON
     -DDEMUCS_ORT_LINK_ONNXRUNTIME=ON
+    ${features}
 )
 vcpkg_cmake_install()
 vcpkg_copy_pdbs()
