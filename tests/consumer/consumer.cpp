@@ -20,6 +20,14 @@ int main(int argc, char** argv) {
     std::printf("%s %.3f\n", separator.stems()[s].c_str(), static_cast<double>(stems[s][1][700]));
   }
   try {
+    demucs_ort::SeparatorOptions options;
+    options.sample_rate = 48000;
+    demucs_ort::Separator(demucs_ort::Model::load(argv[1]), options);
+    std::puts("any rate");
+  } catch (const demucs_ort::Error& error) {
+    std::puts(error.what());
+  }
+  try {
     demucs_ort::Model::load(argv[0]);
   } catch (const demucs_ort::Error& error) {
     std::printf("status %d\n", static_cast<int>(error.status()));

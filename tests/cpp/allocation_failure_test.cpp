@@ -35,6 +35,7 @@
 #include "demucs_ort/stream.hpp"
 #include "model/model_contract.hpp"
 #include "one_by_one.hpp"
+#include "rate/window_grid.hpp"
 #include "separation/infer.hpp"
 #include "separation/segment_plan.hpp"
 #include "separation/separation.hpp"
@@ -192,7 +193,7 @@ struct Track {
 
 TEST(AllocationFailure, SegmentPlan) {
   const std::vector<std::size_t> leads{0, 13, 99};
-  EXPECT_GT(fail_every_allocation(throws_bad_alloc([&] { SegmentPlan(10'000, 1000, 300, leads); })), 5);
+  EXPECT_GT(fail_every_allocation(throws_bad_alloc([&] { SegmentPlan(10'000, WindowGrid(1000), 300, leads); })), 5);
 }
 
 TEST(AllocationFailure, SeparationFromItsOptionsToItsLastFrame) {
@@ -201,14 +202,14 @@ TEST(AllocationFailure, SeparationFromItsOptionsToItsLastFrame) {
   options.stems = {tiny_model().sources[1], "drums"};
   Track track;
   const auto work = [&] {
-    Separation separation(tiny_model(), options);
+    Separation separation(tiny_model(), WindowGrid(tiny_model().segment_frames), options);
     track.separate(separation);
   };
   EXPECT_GT(fail_every_allocation(throws_bad_alloc(work)), 20);
 }
 
 TEST(AllocationFailure, ASeparationStaysUsable) {
-  Separation separation(tiny_model(), {});
+  Separation separation(tiny_model(), WindowGrid(tiny_model().segment_frames), {});
   Track track;
   const auto again = [&] {
     EXPECT_EQ(track.separate(separation), 1700U);

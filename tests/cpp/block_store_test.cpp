@@ -29,7 +29,9 @@ std::unique_ptr<const StemBlock> constant(float value) {
   return std::make_unique<StemBlock>(std::vector<float*>{samples.data()}, block, StemStorage::exact);
 }
 
-BlockGrid grid_of(std::size_t blocks) { return {blocks * block, block, SegmentPlan(blocks * block, 200, 150, {0})}; }
+BlockGrid grid_of(std::size_t blocks) {
+  return {blocks * block, block, SegmentPlan(blocks * block, WindowGrid(200), 150, {0})};
+}
 
 constexpr BlockStore::Format mono{1, 1, StemStorage::exact, 20};
 

@@ -93,6 +93,13 @@ static void test_a_deck_equals_the_separator(demucs_ort_deck_pool* workers, cons
   CHECK(demucs_ort_separator_create(model, &separating, &separator) == DEMUCS_ORT_OK);
   CHECK(demucs_ort_separate(separator, rows, frames, expected->list, NULL, NULL, NULL) == DEMUCS_ORT_OK);
   CHECK(memcmp(found->samples, expected->samples, sizeof found->samples) == 0);
+  float together[4]; /* the last frame, [stem][channel] */
+  float* first_stem[] = {together, together + 1};
+  float* second_stem[] = {together + 2, together + 3};
+  float* const* strided[] = {first_stem, second_stem};
+  CHECK(demucs_ort_deck_read_strided(deck, frames - 1, 5, strided, 4, &quality) == 1);
+  for (size_t row = 0; row < 4; ++row) CHECK(together[row] == expected->list[row / 2][row % 2][frames - 1]);
+  CHECK(demucs_ort_deck_read_strided(NULL, 0, 1, strided, 4, NULL) == 0);
   CHECK(demucs_ort_deck_read(deck, frames, 1, found->list, &quality) == 0);
   CHECK(quality == DEMUCS_ORT_QUALITY_NONE);
   demucs_ort_separator_free(separator);

@@ -61,6 +61,40 @@ static void check_renders(const demucs_ort_model* model) {
   demucs_ort_stream_free(stream);
 }
 
+/* Interleaved and at a rate of its own: what comes is the mix, as late as is said. */
+static void check_another_rate(const demucs_ort_model* model) {
+  demucs_ort_stream_options options = short_options();
+  demucs_ort_stream* stream = NULL;
+  static float in[2 * frames];
+  static float stems_together[4 * frames];
+  const float* heard[] = {in, in + 1};
+  float* first[] = {stems_together, stems_together + 1};
+  float* second[] = {stems_together + 2, stems_together + 3};
+  float* const* stems[] = {first, second};
+  demucs_ort_status status;
+  options.residual_to = "bass";
+  options.sample_rate = 48000;
+  status = demucs_ort_stream_create(model, &options, &stream);
+  if (status == DEMUCS_ORT_INVALID_ARGUMENT && strstr(demucs_ort_last_error(), "soxr") != NULL) return;
+  CHECK(status == DEMUCS_ORT_OK);
+  const size_t latency = demucs_ort_stream_latency_frames(stream);
+  CHECK(latency == 384 + 192 + 96 + 960 + 208);
+  for (size_t i = 0; i < 2 * frames; ++i) in[i] = mix[i % 2][i / 2];
+  CHECK(demucs_ort_stream_render_strided(stream, heard, 2, stems, 4, frames) == DEMUCS_ORT_OK);
+  for (size_t i = latency; i < frames; ++i) {
+    const int adds_up = fabsf(stems_together[4 * i] + stems_together[4 * i + 2] - in[2 * (i - latency)]) < 1e-6f;
+    CHECK(adds_up);
+    if (!adds_up) break;
+  }
+  demucs_ort_stream_reset(stream);
+  demucs_ort_stream_process_strided(stream, heard, 2, stems, 4, 100);
+  CHECK(stems_together[0] == 0 && stems_together[399] == 0);
+  demucs_ort_stream_process_strided(stream, NULL, 2, stems, 4, 100);
+  CHECK_FAILS(demucs_ort_stream_render_strided(stream, heard, 2, NULL, 4, 100), DEMUCS_ORT_INVALID_ARGUMENT,
+              "out is NULL");
+  demucs_ort_stream_free(stream);
+}
+
 /* Far more at once than there is time to compute. */
 static void check_underruns(const demucs_ort_model* model) {
   demucs_ort_stream_options options = short_options();
@@ -119,6 +153,7 @@ int main(int argc, char** argv) {
     mix[1][i] = cosf((float)i * 0.11f);
   }
   check_renders(model);
+  check_another_rate(model);
   check_underruns(model);
   check_recommends(model);
   check_refusals(model);

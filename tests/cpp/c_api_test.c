@@ -310,6 +310,39 @@ static void test_separates_in_memory(void) {
   free(all);
 }
 
+/* [frame][channel] in, [frame][stem][channel] out. */
+static void test_separates_interleaved_audio(void) {
+  buffers* all = new_buffers();
+  demucs_ort_model* model = load("gains.onnx");
+  demucs_ort_separator* separator = NULL;
+  float* mix = malloc(2 * frames * sizeof(float));
+  float* out = malloc(4 * frames * sizeof(float));
+  const float* channels[] = {mix, mix + 1};
+  float* first[] = {out, out + 1};
+  float* second[] = {out + 2, out + 3};
+  float* const* stems[] = {first, second};
+  int same = 1;
+  CHECK(demucs_ort_separator_create(model, NULL, &separator) == DEMUCS_ORT_OK);
+  demucs_ort_model_free(model);
+  for (size_t i = 0; i < frames; ++i) {
+    for (size_t c = 0; c < 2; ++c) mix[2 * i + c] = all->mix_rows[c][i];
+  }
+  CHECK(demucs_ort_separate_strided(separator, channels, 2, frames, stems, 4, NULL, NULL, NULL) == DEMUCS_ORT_OK);
+  CHECK(demucs_ort_separate(separator, all->mix_rows, frames, all->stem_list, NULL, NULL, NULL) == DEMUCS_ORT_OK);
+  for (size_t i = 0; i < frames; ++i) {
+    for (size_t row = 0; row < 4; ++row) same = same && out[4 * i + row] == all->stem_list[row / 2][row % 2][i];
+  }
+  CHECK(same);
+  CHECK_FAILS(demucs_ort_separate_strided(separator, channels, 0, frames, stems, 4, NULL, NULL, NULL),
+              DEMUCS_ORT_INVALID_ARGUMENT, "stride of 0");
+  CHECK_FAILS(demucs_ort_separate_strided(separator, channels, 2, SIZE_MAX / 4, stems, 4, NULL, NULL, NULL),
+              DEMUCS_ORT_INVALID_ARGUMENT, "fits no memory");
+  demucs_ort_separator_free(separator);
+  free(out);
+  free(mix);
+  free(all);
+}
+
 static demucs_ort_status separate_with(const demucs_ort_separator_options* options, buffers* all, const char** names) {
   demucs_ort_model* model = load("gains.onnx");
   demucs_ort_separator* separator = NULL;
@@ -613,6 +646,7 @@ int main(int argc, char** argv) {
   test_messages_are_cut_between_letters();
   test_runs_segments();
   test_separates_in_memory();
+  test_separates_interleaved_audio();
   test_options_reach_the_separator();
   test_unusable_options_are_refused();
   test_unusable_audio_is_refused_and_the_separator_stays_usable();

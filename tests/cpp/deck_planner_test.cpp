@@ -27,7 +27,7 @@ constexpr std::size_t window = 2;  // blocks of the provisional model
 constexpr DeckLimits plenty{6, 1'000'000, 1000, 1000, 0};
 
 BlockGrid grid_of(std::size_t blocks) {
-  return {blocks * block, block, SegmentPlan(blocks * block, segment, stride, {0})};
+  return {blocks * block, block, SegmentPlan(blocks * block, WindowGrid(segment), stride, {0})};
 }
 
 using Order = std::vector<std::size_t>;
@@ -136,7 +136,7 @@ void expect_disk(const std::optional<DiskJob>& job, DiskJob::Kind kind, std::siz
 
 TEST(BlockGrid, KnowsWhichSegmentsReachWhichBlocks) {
   const std::size_t frames = 1234;
-  const BlockGrid grid(frames, 64, SegmentPlan(frames, 500, 120, {0, 77}));
+  const BlockGrid grid(frames, 64, SegmentPlan(frames, WindowGrid(500), 120, {0, 77}));
   std::size_t deepest = 0;
   for (std::size_t b = 0; b < grid.blocks(); ++b) {
     const auto [first, end] = grid.segments_of(b);

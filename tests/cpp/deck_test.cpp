@@ -469,8 +469,8 @@ TEST(Deck, ARunningJobIsAsUrgentAsWhenItWasChosen) {
   Track track(40 * stride);
   const ModelAtRate window(load("short.onnx"), 0);
   DeckEngine deck(ModelAtRate(load("ramp.onnx"), 0), &window, 1, track.reader(), track.frames(), {}, nullptr);
-  DeckBuffers main(load("ramp.onnx"));
-  DeckBuffers provisional(load("short.onnx"));
+  DeckBuffers main(load("ramp.onnx"), DeckBuffers::Kind::on_grid);
+  DeckBuffers provisional(load("short.onnx"), DeckBuffers::Kind::anywhere);
   for (std::size_t jobs = 0; jobs < 100; ++jobs) {
     const auto job = deck.next(segment);
     ASSERT_TRUE(job);

@@ -11,8 +11,9 @@
 /// A "model" that computes the segments of a batch one after another.
 inline demucs_ort::InferBatch one_by_one(demucs_ort::Infer infer, const demucs_ort::ModelInfo& info) {
   const std::size_t size = info.channels * info.segment_frames;
-  return [infer = std::move(infer), size, sources = info.sources.size()](
-             const float* mix, std::size_t segments, float* stems, const demucs_ort::CancelToken& cancel) {
+  return [infer = std::move(infer), size, sources = info.sources.size()](const float* mix, std::size_t segments,
+                                                                         const std::size_t*, float* stems,
+                                                                         const demucs_ort::CancelToken& cancel) {
     for (std::size_t i = 0; i < segments; ++i) {
       demucs_ort::throw_if_cancelled(cancel);
       infer(mix + i * size, stems + i * size * sources);

@@ -21,6 +21,7 @@
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "one_by_one.hpp"
+#include "rate/window_grid.hpp"
 #include "separation/infer.hpp"
 #include "separation/runs_in_flight.hpp"
 #include "status_of.hpp"
@@ -67,7 +68,7 @@ struct Result {
 /// Runs a separation through callbacks that check the order in which they are called.
 Result separate(const Track& track, const SeparatorOptions& options, const Infer& infer = shares,
                 const OnProgress& progress = {}, const CancelToken& cancel = {}, const InFlight& in_flight = {}) {
-  Separation separation(tiny_model(), options, in_flight);
+  Separation separation(tiny_model(), WindowGrid(segment), options, in_flight);
   Result result;
   result.stems.assign(separation.stems().size(), Track(2));
   std::size_t next_read = 0;
@@ -135,7 +136,7 @@ TEST(Separation, SegmentsOfSeveralBlocksRebuildTheTrack) {
   ModelInfo info = tiny_model();
   info.segment_frames = 20001;
   const Track track = make_track(60007);
-  const auto infer = [&](const float* mix, std::size_t segments, float* stems, const CancelToken&) {
+  const auto infer = [&](const float* mix, std::size_t segments, const std::size_t*, float* stems, const CancelToken&) {
     const std::size_t size = 2 * info.segment_frames;
     for (std::size_t i = 0; i < segments * size; ++i) {
       for (std::size_t s = 0; s < 3; ++s) stems[(i / size * 3 + s) * size + i % size] = mix[i] * (s == 1 ? 0.3F : 0.0F);
@@ -155,7 +156,7 @@ TEST(Separation, SegmentsOfSeveralBlocksRebuildTheTrack) {
       EXPECT_EQ(first, bass[0].size());
       for (std::size_t c = 0; c < 2; ++c) bass[c].insert(bass[c].end(), stems[0][c], stems[0][c] + frames);
     };
-    Separation(info, options, {2, 1}).run(infer, read, write, {}, {});
+    Separation(info, WindowGrid(info.segment_frames), options, {2, 1}).run(infer, read, write, {}, {});
     expect_share(bass, track, 0.3F, 1.0F);
   }
 }
@@ -200,7 +201,8 @@ TEST(Separation, TwoStemsAddsAllOthers) {
   const Track track = make_track(1300);
   SeparatorOptions options;
   options.two_stems = "bass";
-  EXPECT_EQ(Separation(tiny_model(), options).stems(), (std::vector<std::string>{"bass", "no_bass"}));
+  EXPECT_EQ(Separation(tiny_model(), WindowGrid(segment), options).stems(),
+            (std::vector<std::string>{"bass", "no_bass"}));
   const Result result = separate(track, options);
   expect_share(result.stems[0], track, 0.3F, 1.0F);
   expect_share(result.stems[1], track, 0.7F, 2.0F);
@@ -311,7 +313,7 @@ TEST(Separation, KeepsSoManyRunsGoingAndReadsAheadMeanwhile) {
 }
 
 TEST(Separation, TellsHowLongTheModelComputes) {
-  Separation separation(tiny_model(), {});
+  Separation separation(tiny_model(), WindowGrid(segment), {});
   const Track track = make_track(3000);
   const auto read = [&](std::size_t first, std::size_t frames, float* const* channels) {
     const std::size_t count = std::min(frames, track[0].size() - first);
@@ -329,9 +331,9 @@ TEST(Separation, TellsHowLongTheModelComputes) {
 
 TEST(Separation, AFailedRunEndsTheOthersAndTheSeparation) {
   const ModelInfo info = tiny_model();
-  Separation separation(info, {}, {4, 1});
+  Separation separation(info, WindowGrid(info.segment_frames), {}, {4, 1});
   std::atomic<int> started{0};
-  const InferBatch infer = [&](const float*, std::size_t, float*, const CancelToken& cancel) {
+  const InferBatch infer = [&](const float*, std::size_t, const std::size_t*, float*, const CancelToken& cancel) {
     if (++started == 1) throw Error(Status::runtime_failed, "the first run fails");
     while (!cancel.requested()) std::this_thread::yield();  // the others never end by themselves
     throw Error(Status::cancelled, "stopped");
@@ -359,7 +361,7 @@ TEST(Separation, RefusesBadAudioAndBrokenModels) {
 }
 
 TEST(Separation, RefusesATrackThatShrinksBetweenThePasses) {
-  Separation separation(tiny_model(), {});
+  Separation separation(tiny_model(), WindowGrid(segment), {});
   int calls = 0;
   const auto read = [&](std::size_t, std::size_t frames, float* const* channels) -> std::size_t {
     for (std::size_t c = 0; c < 2; ++c) std::fill_n(channels[c], frames, 0.0F);
@@ -374,7 +376,7 @@ TEST(Separation, RefusesOptionsOutOfRange) {
   const auto status = [](const std::function<void(SeparatorOptions&)>& edit) {
     SeparatorOptions options;
     edit(options);
-    return status_of([&] { Separation(tiny_model(), options); });
+    return status_of([&] { Separation(tiny_model(), WindowGrid(segment), options); });
   };
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const double overlap : {-0.1, 1.0, 2.0, nan, 0.9999}) {

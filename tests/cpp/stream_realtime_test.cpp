@@ -14,6 +14,7 @@
 #include "audio_thread_guard.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/stream.hpp"
+#include "rate/resampler.hpp"
 #include "separation/infer.hpp"
 #include "stream/stream_engine.hpp"
 #include "stream_fixture.hpp"
@@ -97,6 +98,20 @@ TEST(StreamRealtime, AudioThreadOnlyComputes) {
   std::thread([&] { play(streams, all_finite); }).join();
   EXPECT_TRUE(all_finite);
   for (const auto& engine : engines) EXPECT_GT(engine->underruns(), 0U) << "the model was never late";
+}
+
+TEST(StreamRealtime, AudioThreadOnlyComputesAtARateOfItsOwn) {
+  if (!can_resample()) GTEST_SKIP() << "built without soxr";
+  ModelOptions options;
+  options.threads = 1;
+  const auto model = Model::load(std::filesystem::path(TEST_MODELS) / "short_1s.onnx", options);
+  StreamOptions times = short_options(Underrun::mix);
+  times.sample_rate = 48'000;
+  Stream stream(model, times);
+  bool all_finite = true;
+  std::thread([&] { play(std::vector<Stream*>{&stream}, all_finite); }).join();
+  EXPECT_TRUE(all_finite);
+  EXPECT_EQ(stream.failure(), "");
 }
 
 TEST(StreamRealtime, AudioThreadOnlyComputesWithAModel) {

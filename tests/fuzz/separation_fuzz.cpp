@@ -15,6 +15,7 @@
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "input.hpp"
+#include "rate/window_grid.hpp"
 #include "separation/runs_in_flight.hpp"
 #include "separation/segment_spacing.hpp"
 #include "separation/separation.hpp"
@@ -66,18 +67,19 @@ SeparatorOptions make_options(Input& input) {
 }
 
 /// Whether a run would take too long for a fuzzer. Every frame is weighed against all segments that overlap there.
-bool is_long(const ModelInfo& info, const SeparatorOptions& options, std::size_t frames) {
+bool is_long(const ModelInfo& info, const WindowGrid& grid, const SeparatorOptions& options, std::size_t frames) {
   const auto passes = std::max<std::size_t>({1, options.shifts, options.shift_offsets.size()});
   const std::size_t stride = stride_for(info.segment_frames, options.overlap);
-  const auto segments = static_cast<double>((frames + max_shift(info.sample_rate)) / stride + 1);
-  const auto work = info.segment_frames * (info.channels + info.segment_frames / stride);
+  const auto segments = static_cast<double>((grid.length_at_model(frames) + max_shift(info.sample_rate)) / stride + 1);
+  const auto work = grid.frames() * (info.channels + info.segment_frames / stride);
   return static_cast<double>(passes) * segments * static_cast<double>(work) > 1e6;
 }
 
 class Host {
  public:
   /// `plain`: the stems are those of the model.
-  Host(const ModelInfo& info, std::size_t frames, float level, bool plain) : info_(info), plain_(plain) {
+  Host(const ModelInfo& info, std::size_t window_frames, std::size_t frames, float level, bool plain)
+      : info_(info), window_frames_(window_frames), plain_(plain) {
     std::uint32_t state = 1;
     track_.assign(info.channels, std::vector<float>(frames));
     for (auto& channel : track_) {
@@ -97,9 +99,10 @@ class Host {
     double fraction = 0;
     std::size_t passes = 0;
     const auto is_time = [&](Mischief kind) { return mischief == kind && calls++ >= when; };
-    const auto infer = [&](const float* mix, std::size_t segments, float* stems, const CancelToken&) {
-      const std::size_t size = info_.channels * info_.segment_frames;
-      for (std::size_t row = 0; row < segments * info_.sources.size(); ++row) {
+    const auto infer = [&](const float* mix, std::size_t windows, const std::size_t*, float* stems,
+                           const CancelToken&) {
+      const std::size_t size = info_.channels * window_frames_;
+      for (std::size_t row = 0; row < windows * info_.sources.size(); ++row) {
         const float* heard = mix + row / info_.sources.size() * size;
         for (std::size_t i = 0; i < size; ++i) stems[row * size + i] = gains[row % info_.sources.size()] * heard[i];
       }
@@ -151,6 +154,7 @@ class Host {
   }
 
   ModelInfo info_;
+  std::size_t window_frames_;
   bool plain_;
   std::vector<std::vector<float>> track_;  // [channel][frame]
   double sum_ = 0;
@@ -169,10 +173,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto mischief = static_cast<Mischief>(input.below(8));
   const std::size_t when = input.below(20);
   const InFlight in_flight{1 + input.below(3), 1 + input.below(3)};
+  const bool own_rate = input.below(2) == 0;
+  const auto other_rate = 1 + info.sample_rate / 2 + static_cast<int>(input.below(3000));
   try {
-    Separation separation(info, options, in_flight);
-    if (is_long(info, options, frames)) return 0;
-    Host host(info, frames, level, options.residual_to.empty());
+    const WindowGrid grid(info, own_rate ? info.sample_rate : other_rate);
+    Separation separation(info, grid, options, in_flight);
+    if (is_long(info, grid, options, frames)) return 0;
+    Host host(info, grid.frames(), frames, level, options.residual_to.empty());
     try {
       host.run(separation, mischief, when);
     } catch (const HostFailed&) {

@@ -35,9 +35,11 @@ struct SeparatorOptions {
   /// Better quality for more time: the stems are the mean of this many passes over the track, each shifted by up to
   /// half a second. 0: one unshifted pass. At most 1000.
   unsigned shifts = 0;
-  /// Draws the shift offsets: the values of `numpy.random.RandomState(seed).randint(0, sample_rate // 2 + 1, shifts)`.
+  /// Draws the shift offsets: the values of `numpy.random.RandomState(seed).randint(0, sample_rate // 2 + 1, shifts)`,
+  /// in frames of the model's own rate.
   std::uint32_t seed = 0;
-  /// Instead of `shifts` and `seed`: demucs' offsets themselves, each in [0, sample_rate / 2] frames.
+  /// Instead of `shifts` and `seed`: demucs' offsets themselves, each in [0, sample_rate / 2] frames of the model's own
+  /// rate.
   std::vector<std::size_t> shift_offsets;
   /// The stems to deliver, in this order; empty: all of the model's.
   std::vector<std::string> stems;

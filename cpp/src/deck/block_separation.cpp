@@ -26,11 +26,11 @@ constexpr std::size_t windows_measured_at_once = 8;
 
 }  // namespace
 
-BlockSeparation::BlockSeparation(const ModelInfo& info, const StemMixing& mixing, const BlockGrid& grid,
-                                 StemStorage storage, TrackReader& reader)
+BlockSeparation::BlockSeparation(const ModelInfo& info, std::size_t window_frames, const StemMixing& mixing,
+                                 const BlockGrid& grid, StemStorage storage, TrackReader& reader)
     : channels_(info.channels),
       sources_(info.sources.size()),
-      segment_frames_(info.segment_frames),
+      window_frames_(window_frames),
       mixing_(mixing),
       grid_(grid),
       storage_(storage),
@@ -45,10 +45,10 @@ bool BlockSeparation::measure(MixWindow& window, const CancelToken& cancel) {
 }
 
 void BlockSeparation::run(std::size_t segment, DeckBuffers& buffers, const RunOptions& options) {
-  const std::ptrdiff_t start = grid_.plan().segments()[segment].window;
-  buffers.window().rewind(level_, start);
-  buffers.window().advance_to(start, reader_.reader(options.cancel));
-  buffers.run(options);
+  const Segment& heard = grid_.plan().segments()[segment];
+  buffers.window().rewind(level_, heard.window);
+  buffers.window().advance_to(heard.window, reader_.reader(options.cancel));
+  buffers.run(options, heard.skipped);
 }
 
 BlockPart BlockSeparation::part(std::size_t segment, std::size_t block, const DeckBuffers& buffers) const {
@@ -56,7 +56,7 @@ BlockPart BlockSeparation::part(std::size_t segment, std::size_t block, const De
   const float* row = buffers.stems() + (start - grid_.plan().segments()[segment].window);
   BlockPart part{segment, {}};
   part.rows.reserve(sources_ * channels_ * frames);
-  for (std::size_t i = 0; i < sources_ * channels_; ++i, row += segment_frames_) {
+  for (std::size_t i = 0; i < sources_ * channels_; ++i, row += window_frames_) {
     part.rows.insert(part.rows.end(), row, row + frames);
   }
   return part;

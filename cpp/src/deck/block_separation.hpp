@@ -24,8 +24,9 @@ namespace demucs_ort {
 /// outlive it.
 class BlockSeparation {
  public:
-  BlockSeparation(const ModelInfo& info, const StemMixing& mixing, const BlockGrid& grid, StemStorage storage,
-                  TrackReader& reader);
+  /// `window_frames`: of the windows that the grid's plan places.
+  BlockSeparation(const ModelInfo& info, std::size_t window_frames, const StemMixing& mixing, const BlockGrid& grid,
+                  StemStorage storage, TrackReader& reader);
 
   /// Hears the next part of the track, and returns whether its level is now known. One thread at a time.
   bool measure(MixWindow& window, const CancelToken& cancel);
@@ -44,7 +45,7 @@ class BlockSeparation {
  private:
   std::size_t channels_;
   std::size_t sources_;
-  std::size_t segment_frames_;
+  std::size_t window_frames_;
   const StemMixing& mixing_;
   const BlockGrid& grid_;
   StemStorage storage_;

@@ -15,7 +15,10 @@ namespace demucs_ort {
 /// One worker's buffers for one model, at the rate of the deck that it works for.
 class DeckBuffers {
  public:
-  explicit DeckBuffers(std::shared_ptr<const Model> model) : model_(std::move(model)) { fit(0); }
+  /// What the window is: one of a WindowGrid, or what ModelAtRate::run takes, from anywhere on.
+  enum class Kind { on_grid, anywhere };
+
+  DeckBuffers(std::shared_ptr<const Model> model, Kind kind) : model_(std::move(model)), kind_(kind) { fit(0); }
 
   /// Makes them fit a deck's sample rate; 0: the model's own. Throws std::bad_alloc, after which they fit none.
   void fit(int sample_rate) {
@@ -26,8 +29,9 @@ class DeckBuffers {
     std::vector<float>().swap(stems_);
     ModelAtRate at_rate(model_, sample_rate);
     const ModelInfo& info = at_rate.info();
-    window_.emplace(info.channels, info.segment_frames);
-    stems_.resize(info.sources.size() * info.channels * info.segment_frames);
+    const std::size_t frames = kind_ == Kind::on_grid ? at_rate.grid().frames() : info.segment_frames;
+    window_.emplace(info.channels, frames);
+    stems_.resize(info.sources.size() * info.channels * frames);
     at_rate_.emplace(std::move(at_rate));
   }
 
@@ -36,11 +40,18 @@ class DeckBuffers {
   /// [source][channel][frame]
   const float* stems() const noexcept { return stems_.data(); }
 
-  /// Separates what the window holds.
-  void run(const RunOptions& options) { at_rate_->run(window_->data(), 1, stems_.data(), options); }
+  /// Separates what the window holds. `skipped`: as WindowGrid::Place, of a window on the grid.
+  void run(const RunOptions& options, std::size_t skipped = 0) {
+    if (kind_ == Kind::on_grid) {
+      at_rate_->run_on_grid(window_->data(), 1, &skipped, stems_.data(), options);
+    } else {
+      at_rate_->run(window_->data(), 1, stems_.data(), options);
+    }
+  }
 
  private:
   std::shared_ptr<const Model> model_;
+  Kind kind_;
   std::optional<ModelAtRate> at_rate_;
   std::optional<MixWindow> window_;
   std::vector<float> stems_;

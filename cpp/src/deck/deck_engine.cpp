@@ -40,10 +40,10 @@ std::size_t choose_block_frames(const ModelInfo& info, const ModelInfo* provisio
   return std::clamp<std::size_t>(std::bit_floor(shorter / 8), 1, max_block);
 }
 
-BlockGrid make_grid(const ModelInfo& info, const ModelInfo* provisional, const SeparatorOptions& options,
+BlockGrid make_grid(const ModelAtRate& model, const ModelInfo* provisional, const SeparatorOptions& options,
                     std::size_t frames) {
-  return {frames, choose_block_frames(info, provisional),
-          SegmentPlan(frames, info.segment_frames, SegmentSpacing(info, options))};
+  return {frames, choose_block_frames(model.info(), provisional),
+          SegmentPlan(frames, model.grid(), SegmentSpacing(model.model().info(), options))};
 }
 
 DeckPlanner make_planner(const ModelInfo& info, const ModelInfo* provisional, unsigned workers, const BlockGrid& grid,
@@ -65,13 +65,13 @@ DeckEngine::DeckEngine(const ModelAtRate& model, const ModelAtRate* provisional,
       sample_rate_(model.info().sample_rate),
       mixing_(model.info(), options.separator),
       reader_(std::move(read), frames),
-      grid_(make_grid(model.info(), info_of(provisional), options.separator, frames)),
+      grid_(make_grid(model, info_of(provisional), options.separator, frames)),
       position_(frames, grid_.block_frames()),
       store_(grid_,
              {mixing_.outputs().size() * model.info().channels, model.info().channels, options.storage,
               options.crossfade_frames},
              std::move(file)),
-      separation_(model.info(), mixing_, grid_, options.storage, reader_),
+      separation_(model.info(), model.grid().frames(), mixing_, grid_, options.storage, reader_),
       planner_(make_planner(model.info(), info_of(provisional), workers, grid_, store_, options.cache_mb)),
       disk_([this] { return serve_disk(); }) {
   if (provisional != nullptr) {

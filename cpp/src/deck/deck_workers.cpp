@@ -38,8 +38,8 @@ bool renew(CancelToken& token) noexcept {
 }  // namespace
 
 DeckWorkers::Worker::Worker(std::shared_ptr<const Model> model, std::shared_ptr<const Model> provisional)
-    : main(std::move(model)) {
-  if (provisional) provisional_buffers.emplace(std::move(provisional));
+    : main(std::move(model), DeckBuffers::Kind::on_grid) {
+  if (provisional) provisional_buffers.emplace(std::move(provisional), DeckBuffers::Kind::anywhere);
 }
 
 DeckWorkers::DeckWorkers(std::shared_ptr<const Model> model, const DeckPoolOptions& options)

@@ -10,6 +10,7 @@
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "rate/resampler.hpp"
+#include "rate/window_grid.hpp"
 
 namespace demucs_ort {
 namespace {
@@ -34,9 +35,10 @@ Stretch window_of(const ModelInfo& info) { return {info.segment_frames, info.sam
 }  // namespace
 
 ModelAtRate::ModelAtRate(std::shared_ptr<const Model> model, int sample_rate)
-    : model_(std::move(model)), info_(model_->info()) {
+    : model_(std::move(model)), info_(model_->info()), grid_(info_.segment_frames) {
   if (sample_rate == 0 || sample_rate == info_.sample_rate) return;
   check(sample_rate, info_);
+  grid_ = WindowGrid(info_, sample_rate);
   // Both conversions blur, each over frames of the lower rate.
   const int lower = std::min(sample_rate, info_.sample_rate);
   blurred_frames_ = frames_at(2 * resampler_reach, lower, sample_rate);
@@ -46,14 +48,41 @@ ModelAtRate::ModelAtRate(std::shared_ptr<const Model> model, int sample_rate)
 
 void ModelAtRate::run(const float* mix, std::size_t batch, float* stems, const RunOptions& options) const {
   const ModelInfo& own = model_->info();
-  if (info_.sample_rate == own.sample_rate) return model_->run(mix, batch, stems, options);
-  const std::size_t sources = info_.sources.size();
+  if (grid_.is_one_rate()) return model_->run(mix, batch, stems, options);
   const std::size_t rows = batch * own.channels;
+  const std::size_t sources = own.sources.size();
   const LargePages heard(rows * own.segment_frames);
   const LargePages made(rows * sources * own.segment_frames);
   resample(rows, mix, window_of(info_), heard.get(), window_of(own));
   model_->run(heard.get(), batch, made.get(), options);
   resample(rows * sources, made.get(), window_of(own), stems, window_of(info_));
+}
+
+void ModelAtRate::run_on_grid(const float* mix, std::size_t batch, const std::size_t* skipped, float* stems,
+                              const RunOptions& options) const {
+  const ModelInfo& own = model_->info();
+  if (grid_.is_one_rate()) return model_->run(mix, batch, stems, options);
+  const Stretch at_host{grid_.frames(), info_.sample_rate};
+  const Stretch at_model{grid_.model_frames(), own.sample_rate};
+  const std::size_t segment = own.segment_frames;
+  const std::size_t rows = batch * own.channels;
+  const std::size_t made_rows = rows * own.sources.size();
+  const LargePages windows(made_rows * at_model.frames);
+  const LargePages heard(rows * segment);
+  const LargePages made(made_rows * segment);
+
+  resample(rows, mix, at_host, windows.get(), at_model);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float* window = windows.get() + row * at_model.frames;
+    std::copy_n(window + skipped[row / own.channels], segment, heard.get() + row * segment);
+  }
+  model_->run(heard.get(), batch, made.get(), options);
+  std::fill_n(windows.get(), made_rows * at_model.frames, 0.0F);
+  for (std::size_t row = 0; row < made_rows; ++row) {
+    float* window = windows.get() + row * at_model.frames;
+    std::copy_n(made.get() + row * segment, segment, window + skipped[row / (made_rows / batch)]);
+  }
+  resample(made_rows, windows.get(), at_model, stems, at_host);
 }
 
 }  // namespace demucs_ort

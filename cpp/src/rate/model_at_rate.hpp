@@ -1,17 +1,12 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 
 #include "demucs_ort/model.hpp"
+#include "rate/window_grid.hpp"
 
 namespace demucs_ort {
-
-/// A number of frames at another sample rate, rounded down.
-constexpr std::size_t frames_at(std::size_t frames, int from, int to) noexcept {
-  return static_cast<std::size_t>(std::uint64_t{frames} * static_cast<unsigned>(to) / static_cast<unsigned>(from));
-}
 
 /// A model as seen by a host that works at a sample rate of its own: each window is converted to the model's rate, and
 /// its stems back. Whoever separates counts in frames of that rate and knows of no other.
@@ -29,9 +24,18 @@ class ModelAtRate {
   /// As Model::run, with windows of `info().segment_frames`. Throws std::bad_alloc, too.
   void run(const float* mix, std::size_t batch, float* stems, const RunOptions& options) const;
 
+  /// The windows of `run_on_grid`.
+  const WindowGrid& grid() const noexcept { return grid_; }
+  /// The same with windows of the grid, in which the model hears exactly those frames that it would hear of the whole
+  /// track at its own rate: `skipped` has a number for each window, as WindowGrid::place. Of the stems only those of
+  /// the segment mean something.
+  void run_on_grid(const float* mix, std::size_t batch, const std::size_t* skipped, float* stems,
+                   const RunOptions& options) const;
+
  private:
   std::shared_ptr<const Model> model_;
   ModelInfo info_;
+  WindowGrid grid_;
   std::size_t blurred_frames_ = 0;
 };
 

@@ -59,7 +59,7 @@ void RunsInFlight::work() noexcept {
     lock.unlock();
     std::exception_ptr failure;
     try {
-      infer_(batch.mix.get(), batch.count, batch.stems.get(), abort_);
+      infer_(batch.mix.get(), batch.count, batch.skipped.data(), batch.stems.get(), abort_);
     } catch (...) {
       failure = std::current_exception();
     }

@@ -23,8 +23,9 @@ struct InFlight {
 
 /// Segments that one run computes.
 struct SegmentBatch {
-  LargePages mix;    // [segment][channel][frame]
-  LargePages stems;  // [segment][source][channel][frame]
+  LargePages mix;                    // [segment][channel][frame]
+  LargePages stems;                  // [segment][source][channel][frame]
+  std::vector<std::size_t> skipped;  // of each segment
   std::size_t count = 0;
 };
 

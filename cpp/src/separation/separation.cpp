@@ -9,6 +9,7 @@
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "rate/window_grid.hpp"
 #include "separation/infer.hpp"
 #include "separation/runs_in_flight.hpp"
 #include "separation/segment_plan.hpp"
@@ -21,17 +22,20 @@ constexpr std::size_t block_frames = 1 << 13;  // of all stems they stay in a pr
 
 }  // namespace
 
-Separation::Separation(const ModelInfo& info, const SeparatorOptions& options, const InFlight& in_flight)
+Separation::Separation(const ModelInfo& info, const WindowGrid& grid, const SeparatorOptions& options,
+                       const InFlight& in_flight)
     : info_(info),
+      grid_(grid),
       mixing_(info, options),
       spacing_(info, options),
-      window_(info.channels, info.segment_frames),
-      sums_(mixing_.outputs().size() * info.channels, info.segment_frames),
+      window_(info.channels, grid.frames()),
+      sums_(mixing_.outputs().size() * info.channels, grid.frames()),
       batch_segments_(in_flight.segments),
-      weights_(info.segment_frames) {
-  const std::size_t mix = batch_segments_ * info.channels * info.segment_frames;
+      weights_(grid.frames()) {
+  const std::size_t mix = batch_segments_ * info.channels * grid.frames();
   while (batches_.size() < in_flight.runs + 1) {
-    batches_.push_back({LargePages(mix), LargePages(mix * info.sources.size())});
+    batches_.push_back(
+        {LargePages(mix), LargePages(mix * info.sources.size()), std::vector<std::size_t>(batch_segments_)});
   }
 }
 
@@ -48,7 +52,7 @@ std::size_t Separation::run(const InferBatch& infer, const Read& read, const Wri
     throw_if_cancelled(cancel);
     return read(first, frames, channels);
   });
-  const SegmentPlan plan(level.frames(), info_.segment_frames, spacing_);
+  const SegmentPlan plan(level.frames(), grid_, spacing_);
   const auto& segments = plan.segments();
   report(Stage::separating, 0);
 
@@ -79,9 +83,11 @@ std::size_t Separation::run(const InferBatch& infer, const Read& read, const Wri
 
 void Separation::fill(SegmentBatch& batch, const SegmentPlan& plan, std::size_t first, const Read& read) {
   batch.count = std::min(batch_segments_, plan.segments().size() - first);
-  const std::size_t size = info_.channels * info_.segment_frames;
+  const std::size_t size = info_.channels * grid_.frames();
   for (std::size_t i = 0; i < batch.count; ++i) {
-    window_.advance_to(plan.segments()[first + i].window, read);
+    const Segment& segment = plan.segments()[first + i];
+    window_.advance_to(segment.window, read);
+    batch.skipped[i] = segment.skipped;
     std::copy_n(window_.data(), size, batch.mix.get() + i * size);
   }
 }
@@ -96,13 +102,13 @@ void Separation::weigh(const Segment& segment, const SegmentPlan& plan) {
 /// no later segment reaches. Goes block by block, so that memory is passed once.
 void Separation::blend(const SegmentBatch& batch, std::size_t place, const Segment& segment, std::size_t complete,
                        const TrackLevel& level, const Write& write) {
-  const std::size_t size = info_.channels * info_.segment_frames;
+  const std::size_t size = info_.channels * grid_.frames();
   const float* stems = batch.stems.get() + place * size * info_.sources.size();
   const auto skipped = static_cast<std::size_t>(segment.start - segment.window);
   for (std::size_t at = 0, frames = 0; at < segment.frames; at += frames) {
     frames = std::min(block_frames, segment.frames - at);
     const std::ptrdiff_t start = segment.start + static_cast<std::ptrdiff_t>(at);
-    mixing_.add(stems, info_.channels, info_.segment_frames, skipped + at, start, frames, weights_.data() + at, sums_);
+    mixing_.add(stems, info_.channels, grid_.frames(), skipped + at, start, frames, weights_.data() + at, sums_);
     const auto added = start + static_cast<std::ptrdiff_t>(frames);
     const auto end = static_cast<std::size_t>(std::max<std::ptrdiff_t>(added, 0));
     deliver(batch.mix.get() + place * size, segment, std::min(end, complete), level, write);
@@ -118,7 +124,7 @@ void Separation::deliver(const float* mix, const Segment& segment, std::size_t e
   while (sums_.position() < end) {
     const std::size_t frames = std::min(end - sums_.position(), sums_.side_by_side());
     const auto at = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(sums_.position()) - segment.window);
-    for (std::size_t c = 0; c < rows.size(); ++c) rows[c] = mix + c * info_.segment_frames + at;
+    for (std::size_t c = 0; c < rows.size(); ++c) rows[c] = mix + c * grid_.frames() + at;
     mixing_.finish(rows, frames, level, sums_);
     write(sums_.position(), frames, stems.data());
     sums_.pop(frames);

@@ -8,6 +8,7 @@
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "rate/window_grid.hpp"
 #include "separation/infer.hpp"
 #include "separation/mix_window.hpp"
 #include "separation/overlap_add.hpp"
@@ -22,8 +23,9 @@ namespace demucs_ort {
 /// All of a separation but the model: measure, cut, normalise, blend, deliver. Knows nothing of ONNX Runtime.
 class Separation {
  public:
-  /// Throws Error invalid_argument for options the model cannot serve.
-  Separation(const ModelInfo& info, const SeparatorOptions& options, const InFlight& in_flight = {});
+  /// `info`: the model's own. Throws Error invalid_argument for options the model cannot serve.
+  Separation(const ModelInfo& info, const WindowGrid& grid, const SeparatorOptions& options,
+             const InFlight& in_flight = {});
 
   const ModelInfo& info() const noexcept { return info_; }
   const std::vector<std::string>& stems() const noexcept { return mixing_.names(); }
@@ -43,6 +45,7 @@ class Separation {
   void deliver(const float* mix, const Segment& segment, std::size_t end, const TrackLevel& level, const Write& write);
 
   ModelInfo info_;
+  WindowGrid grid_;
   StemMixing mixing_;
   SegmentSpacing spacing_;
   MixWindow window_;

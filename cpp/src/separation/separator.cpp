@@ -60,7 +60,7 @@ struct Separator::Impl {
       : model(std::move(model_in), options.sample_rate),
         wanted(StemMixing(model.info(), options).sources()),
         priority(options.priority),
-        separation(model.info(), options, in_flight(prepared(model.model(), wanted), priority)) {}
+        separation(model.model().info(), model.grid(), options, in_flight(prepared(model.model(), wanted), priority)) {}
 
   ModelAtRate model;
   SourceMask wanted;
@@ -136,8 +136,9 @@ void Separator::abandon() noexcept { impl_->pushed.reset(); }
 
 std::size_t Separator::separate(const Read& read, const Write& write, const OnProgress& progress,
                                 const CancelToken& cancel) {
-  const auto infer = [this](const float* mix, std::size_t segments, float* stems, const CancelToken& stop) {
-    impl_->model.run(mix, segments, stems, {stop, impl_->wanted, impl_->priority});
+  const auto infer = [this](const float* mix, std::size_t windows, const std::size_t* skipped, float* stems,
+                            const CancelToken& stop) {
+    impl_->model.run_on_grid(mix, windows, skipped, stems, {stop, impl_->wanted, impl_->priority});
   };
   return impl_->separation.run(infer, read, write, progress, cancel);
 }

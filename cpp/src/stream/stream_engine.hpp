@@ -13,6 +13,7 @@
 
 #include "base/joining_thread.hpp"
 #include "demucs_ort/model.hpp"
+#include "demucs_ort/separator.hpp"
 #include "demucs_ort/stream.hpp"
 #include "separation/infer.hpp"
 #include "separation/stem_mixing.hpp"
