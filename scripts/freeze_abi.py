@@ -22,13 +22,12 @@ OPENING = """/* Binary interface 1 of the C headers, on 64-bit systems. Written 
  * FIELD: struct, field, offset, type. STRUCT: its size, which may grow. */
 """
 
-# What the headers include, as the parser needs it. The compiler takes its own.
+# What the headers include of the system, as the parser needs it. The compiler takes its own.
 STANDARD = {
     "stddef.h": "typedef unsigned long size_t;",
     "stdint.h": "typedef unsigned char uint8_t; typedef int int32_t; typedef unsigned uint32_t;"
     "typedef long int64_t; typedef unsigned long uint64_t;",
 }
-GENERATED = {"demucs_ort/export.h": "#define DEMUCS_ORT_EXPORT", "demucs_ort/version.h": ""}
 
 # Each line of the record by what it is about: `FUNCTION(name`, `FIELD(struct, field`; then what must stay the same.
 Interface = dict[str, str]
@@ -85,16 +84,24 @@ def declared(node: c_ast.Node) -> Interface:
     raise Refused(f"{node.coord}: this script does not know how to record such a declaration; teach it")
 
 
-def measured(interface: Interface, headers: list[str], folder: Path, include: Path) -> Interface:
+def measured(interface: Interface, headers: list[str], folder: Path, options: list[str]) -> Interface:
     """The same with numbers in place of the expressions."""
     expressions = EXPRESSION.findall("\n".join(interface.values()))
     source, program = folder / "measure.c", folder / "measure"
     printed = "".join(f'  printf("%lld\\n", (long long){expression});\n' for expression in expressions)
     included = "".join(f"#include <{header}>\n" for header in headers)
     source.write_text(f"#include <stdio.h>\n{included}int main(void) {{\n{printed}  return 0;\n}}\n")
-    run(os.environ.get("CC", "cc"), "-I", include, "-I", folder / "generated", source, "-o", program)
+    run(os.environ.get("CC", "cc"), *options, source, "-o", program)
     numbers = dict(zip(expressions, run(program).split(), strict=True))
     return {key: EXPRESSION.sub(lambda found: numbers[found[1]], value) for key, value in interface.items()}
+
+
+def instead_of_generated(include: Path, headers: list[str], folder: Path) -> list[str]:
+    """Compiler options in place of the headers that CMake writes: export marks are nothing, versions do not matter."""
+    text = "".join((include / header).read_text() for header in headers)
+    included = set(re.findall(r'#include "(demucs_ort/\w+\.h)"', text))
+    write_files(folder, {name: "" for name in included if not (include / name).exists()})
+    return [f"-I{folder}", *(f"-D{mark}=" for mark in set(re.findall(r"\bDEMUCS_ORT_(?:\w+_)?EXPORT\b", text)))]
 
 
 def interface_of(include: Path) -> dict[str, Interface]:
@@ -102,12 +109,11 @@ def interface_of(include: Path) -> dict[str, Interface]:
     headers = sorted(str(header.relative_to(include)) for header in include.glob("demucs_ort/c_api*.h"))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        generated = write_files(folder / "generated", GENERATED)
+        options = [f"-I{include}", *instead_of_generated(include, headers, folder / "generated")]
         standard = write_files(folder / "standard", STANDARD)
         source = folder / "all.c"
         source.write_text("".join(f"#include <{header}>\n" for header in headers))
-        places = [argument for place in (include, generated, standard) for argument in ("-I", place)]
-        text = run(os.environ.get("CC", "cc"), "-E", "-nostdinc", *places, source)
+        text = run(os.environ.get("CC", "cc"), "-E", "-nostdinc", *options, f"-I{standard}", source)
         found: dict[str, Interface] = {header: {} for header in headers}
         try:
             nodes = c_parser.CParser().parse(text).ext
@@ -117,7 +123,7 @@ def interface_of(include: Path) -> dict[str, Interface]:
             header = node.coord.file.removeprefix(f"{include}/")
             if header in found:
                 found[header] |= declared(node)
-        return {header: measured(lines, headers, folder, include) for header, lines in found.items()}
+        return {header: measured(lines, headers, folder, options) for header, lines in found.items()}
 
 
 def shown(key: str) -> str:
