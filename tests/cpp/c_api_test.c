@@ -101,6 +101,7 @@ static void test_versions(void) {
   char text[64];
   snprintf(text, sizeof text, "%d.%d.%d", DEMUCS_ORT_VERSION_MAJOR, DEMUCS_ORT_VERSION_MINOR, DEMUCS_ORT_VERSION_PATCH);
   CHECK(strcmp(text, DEMUCS_ORT_VERSION) == 0 && strcmp(text, demucs_ort_version()) == 0);
+  CHECK(demucs_ort_abi_version() == DEMUCS_ORT_ABI_VERSION);
   CHECK(demucs_ort_check_abi(DEMUCS_ORT_ABI_VERSION) == DEMUCS_ORT_OK);
   CHECK_FAILS(demucs_ort_check_abi(DEMUCS_ORT_ABI_VERSION + 1), DEMUCS_ORT_INVALID_ARGUMENT, "was compiled for");
   CHECK(demucs_ort_default_threads() >= 1);

@@ -54,6 +54,36 @@ def test_float32_keeps_parity(
         assert snr(plain_stems[name], stem) > 80, name
 
 
+BESIDE_ANOTHER = """
+import ctypes, sys, demucs_native
+ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)  # as an ONNX Runtime with providers in libraries does it
+assert demucs_native.Model(demucs_native.demo_model_file()).provider == "cpu"
+try:
+    demucs_native.Model(demucs_native.demo_model_file(), provider="openvino")
+except demucs_native.Error as error:
+    print(error.status, error)
+"""
+
+
+def test_a_provider_is_refused_that_another_runtime_would_get(environment: dict[str, str], tmp_path: Path) -> None:
+    """It would call into that one, and crash."""
+    own = Path(environment["DEMUCS_ORT_ONNXRUNTIME"]).with_name("libonnxruntime_providers_shared.so")
+    other = shutil.copy(own, tmp_path)
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", BESIDE_ANOTHER, tie], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+        for tie in (str(own), str(other))
+    ]
+    assert said[0] == ""
+    assert said[1].startswith("runtime_missing ")
+    assert said[1].endswith(
+        "the provider openvino cannot be used, because another ONNX Runtime of this process has loaded "
+        f"'{other}'; let both be one by pointing DEMUCS_ORT_ONNXRUNTIME at the library beside that file, or use the "
+        "provider cpu\n"
+    )
+
+
 BATCH = """
 import demucs_native, numpy
 model = demucs_native.Model(demucs_native.demo_model_file(), provider="openvino")

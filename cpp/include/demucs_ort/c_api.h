@@ -62,12 +62,15 @@ DEMUCS_ORT_EXPORT const char* demucs_ort_last_error(void);
 /* The library's version, e.g. "0.1.0"; DEMUCS_ORT_VERSION is that of these headers. Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT const char* demucs_ort_version(void);
 
-/* The binary interface of these headers. It grows only when programs have to be compiled again. */
+/* The binary interface of these headers. It grows only when programs have to be compiled again: functions and constants
+ * stay as they are, and structs get new fields at their end only. */
 #define DEMUCS_ORT_ABI_VERSION 1
 
+/* The binary interface of the library at hand. Thread: any; real-time safe. */
+DEMUCS_ORT_EXPORT uint32_t demucs_ort_abi_version(void);
+
 /* For programs that load the library at run time: call demucs_ort_check_abi(DEMUCS_ORT_ABI_VERSION) first. Fails with
- * INVALID_ARGUMENT if the library has another interface than the headers that the program was compiled with.
- * Thread: any. */
+ * INVALID_ARGUMENT, and a sentence, if demucs_ort_abi_version() is another one. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_check_abi(uint32_t abi_version);
 
 /* ------------------------------------------------------------------------------------------------------- cancel */

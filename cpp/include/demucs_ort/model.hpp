@@ -85,8 +85,9 @@ struct ModelOptions {
   /// computes too, at its own priority.
   bool low_priority = false;
   /// The ONNX Runtime shared library to load (1.21 or later). The library looks in this order: the environment variable
-  /// DEMUCS_ORT_ONNXRUNTIME, this field, the path set at build time, the system's loader. A process uses one library:
-  /// the first load decides. Builds that link ONNX Runtime ignore this field.
+  /// DEMUCS_ORT_ONNXRUNTIME, this field, the path set at build time, the system's loader. All models of a process use
+  /// one library: the first load decides. The host may use another one beside it (docs/embedding.md#onnx-runtime).
+  /// Builds that link ONNX Runtime ignore this field.
   std::filesystem::path onnxruntime_library;
 };
 

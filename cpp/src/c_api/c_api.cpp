@@ -157,12 +157,14 @@ const char* demucs_ort_last_error(void) { return last_error.data(); }
 
 const char* demucs_ort_version(void) { return DEMUCS_ORT_VERSION; }
 
+uint32_t demucs_ort_abi_version(void) { return DEMUCS_ORT_ABI_VERSION; }
+
 demucs_ort_status demucs_ort_check_abi(uint32_t abi_version) {
   return status_of([&] {
-    if (abi_version == DEMUCS_ORT_ABI_VERSION) return;
+    if (abi_version == demucs_ort_abi_version()) return;
     throw Error(Status::invalid_argument, "the program was compiled for interface " + std::to_string(abi_version) +
                                               " of demucs_ort, but this is " + DEMUCS_ORT_VERSION + " with interface " +
-                                              std::to_string(DEMUCS_ORT_ABI_VERSION) +
+                                              std::to_string(demucs_ort_abi_version()) +
                                               "; compile the program with this version's headers");
   });
 }

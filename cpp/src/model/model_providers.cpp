@@ -13,6 +13,7 @@
 #include "base/utf8_text.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
+#include "model/onnxruntime_library.hpp"
 #include "model/provider_plugin.hpp"
 #include "model/provider_settings.hpp"
 
@@ -114,7 +115,19 @@ void append_tensorrt(Ort::SessionOptions& session, const ProviderSettings& setti
       [&](const auto& handle) { session.AppendExecutionProvider_TensorRT_V2(handle); });
 }
 
+/// Throws Error runtime_missing where a provider in a library of its own would be tied to another ONNX Runtime.
+void require_own_tie(const std::string& provider) {
+  const auto tie = tie_of_another_runtime(reinterpret_cast<const void*>(Ort::GetApi().CreateEnv));
+  if (tie.empty()) return;
+  throw Error(Status::runtime_missing,
+              "the provider " + provider +
+                  " cannot be used, because another ONNX Runtime of this process has loaded '" + utf8(tie) +
+                  "'; let both be one by pointing DEMUCS_ORT_ONNXRUNTIME at the library beside that file, or "
+                  "use the provider cpu");
+}
+
 void append(Ort::SessionOptions& session, const std::string& provider, const ModelOptions& options) {
+  if (provider == "cuda" || provider == "tensorrt" || provider.rfind("openvino", 0) == 0) require_own_tie(provider);
   const auto settings = provider_settings(provider, options);
   if (provider == "cuda") return append_cuda(session, settings);
   if (provider == "tensorrt") {

@@ -17,6 +17,11 @@
 #else
 #include <dlfcn.h>
 #endif
+#ifdef __linux__
+#include <link.h>
+
+#include <system_error>
+#endif
 
 namespace demucs_ort {
 namespace {
@@ -80,6 +85,24 @@ std::vector<std::filesystem::path> candidates(const std::filesystem::path& wante
 }
 
 }  // namespace
+
+std::filesystem::path tie_of_another_runtime([[maybe_unused]] const void* ours) {
+  std::filesystem::path found;
+#ifdef __linux__
+  constexpr const char* name = "libonnxruntime_providers_shared.so";
+  void* const first = dlopen(name, RTLD_NOW | RTLD_NOLOAD);
+  if (first == nullptr) return found;
+  const link_map* loaded = nullptr;
+  Dl_info runtime{};
+  if (dlinfo(first, RTLD_DI_LINKMAP, &loaded) == 0 && dladdr(ours, &runtime) != 0) {
+    std::error_code no_such_file;
+    const auto own = std::filesystem::path(runtime.dli_fname).replace_filename(name);
+    if (!std::filesystem::equivalent(loaded->l_name, own, no_such_file)) found = loaded->l_name;
+  }
+  dlclose(first);
+#endif
+  return found;
+}
 
 LoadedLibrary load_onnxruntime(const std::vector<std::filesystem::path>& candidates, CheckOnnxruntime check) {
   std::string tried;

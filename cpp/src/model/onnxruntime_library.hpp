@@ -13,6 +13,11 @@ using CheckOnnxruntime = std::string (*)(void* entry_point);
 /// Where it is looked for: see ModelOptions::onnxruntime_library. Thread-safe. Throws Error runtime_missing.
 void* onnxruntime_entry_point(const std::filesystem::path& wanted, CheckOnnxruntime check);
 
+/// The library by which another ONNX Runtime of this process is tied to its providers (cuda, tensorrt, openvino), if it
+/// has loaded one; empty: it has not. The loader would tie the providers of ours to it as well, and they would call
+/// into the wrong ONNX Runtime. `ours`: any address inside ours. Tells on Linux only.
+std::filesystem::path tie_of_another_runtime(const void* ours);
+
 /// A shared library, which stays loaded.
 struct LoadedLibrary {
   std::filesystem::path path;
