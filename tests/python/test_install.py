@@ -183,7 +183,8 @@ def test_examples(static_prefix: Path, small_export: Report, tmp_path: Path) -> 
         said = run(folder / program, small_export.onnx)
         assert [line.split()[0] for line in said.splitlines()] == ["drums", "bass", "other", "vocals"]
     said = run(folder / "deck", small_export.onnx)
-    assert re.search(r"after loading: +\d\.\d\d s without stems, then 0 blocks provisional, [1-9]\d* final", said), said
+    # How many come within its two seconds of real time is a matter of the machine.
+    assert re.search(r"after loading: +\d\.\d\d s without stems, then 0 blocks provisional, \d+ final", said), said
     assert "100 % of the track is final" in said
     said = run(folder / "stream", small_export.onnx)
     assert [line.split()[0] for line in said.splitlines()] == ["latency", "drums", "bass", "other", "vocals", "late"]
