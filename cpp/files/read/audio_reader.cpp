@@ -28,6 +28,8 @@ extern "C" {
 #include "read/downmix.hpp"
 #include "read/song_tags.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 // No music has others, and a file of a few bytes and 1 Hz would become gigabytes at a model's rate.
@@ -316,3 +318,5 @@ std::vector<std::string> AudioReader::warnings() const {
   }
   return sentences;
 }
+
+}  // namespace demucs_ort_files

@@ -9,6 +9,8 @@
 
 #include "common/tags.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Decodes the first audio stream of any file FFmpeg reads, resampled and mixed to a model's rate and channels.
 /// Mono goes to all channels unchanged; more channels than the model's are down-mixed so that full scale stays full
 /// scale; own_downmix does that where libswresample cannot. Encoder delay and padding that the container declares are
@@ -48,3 +50,5 @@ class AudioReader {
   Found found_;
   bool measured_ = false;  // then found_ does not change any more
 };
+
+}  // namespace demucs_ort_files

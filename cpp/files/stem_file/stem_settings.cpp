@@ -10,6 +10,8 @@
 
 #include "common/exit_error.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 std::size_t place_of(const std::string& name, const std::string& option) {
@@ -86,3 +88,5 @@ std::string stem_manifest(const StemFileSettings& settings) {
   // Names come from a command line and need not be UTF-8; JSON must be.
   return manifest.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
+
+}  // namespace demucs_ort_files

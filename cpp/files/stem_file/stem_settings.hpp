@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+inline namespace demucs_ort_files {
+
 /// The four places of a stem file, in the order that Native Instruments' format has them.
 inline constexpr std::array<const char*, 4> stem_places = {"drums", "bass", "other", "vocals"};
 inline constexpr std::size_t stem_place_count = stem_places.size();
@@ -38,3 +40,5 @@ std::vector<std::size_t> places_of(const std::vector<std::string>& stems, const 
 /// The content of the box moov/udta/stem. Compressor and limiter are off, with the values of Native Instruments' own
 /// files.
 std::string stem_manifest(const StemFileSettings& settings);
+
+}  // namespace demucs_ort_files

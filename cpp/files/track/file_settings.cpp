@@ -9,6 +9,8 @@
 #include "track/file_name.hpp"
 #include "track/track.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace fs = std::filesystem;
 
 FileSettings make_file_settings(const FileRequest& request, bool several_tracks) {
@@ -42,3 +44,5 @@ std::vector<fs::path> output_files(const std::vector<std::string>& stems, const 
   for (const auto& stem : stems) files.push_back(job.folder / file_name(settings.file_name, job.name, stem, ending));
   return files;
 }
+
+}  // namespace demucs_ort_files

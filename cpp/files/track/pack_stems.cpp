@@ -30,6 +30,8 @@
 #include "write/final_names.hpp"
 #include "write/scratch_folder.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -145,3 +147,5 @@ TrackResult pack_stems(const PackJob& job, const FileSettings& settings, const s
   result.run_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }
+
+}  // namespace demucs_ort_files

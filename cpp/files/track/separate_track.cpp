@@ -29,6 +29,8 @@
 #include "write/final_names.hpp"
 #include "write/scratch_folder.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -140,3 +142,5 @@ TrackResult separate_track(demucs_ort::Separator& separator, const TrackJob& job
   for (const auto& sentence : files.warnings()) result.warnings.push_back(sentence);
   return result;
 }
+
+}  // namespace demucs_ort_files

@@ -15,6 +15,8 @@
 #include "write/packet_sink.hpp"
 #include "write/stage.hpp"
 
+inline namespace demucs_ort_files {
+
 /// The finished frames of a track, before they go into files.
 struct TrackFrames {
   std::size_t channels = 0;
@@ -48,3 +50,5 @@ class TrackStages {
   StageList stages_;
   const ClipStage* clip_ = nullptr;  // one of the stages
 };
+
+}  // namespace demucs_ort_files

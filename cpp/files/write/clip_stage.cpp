@@ -14,6 +14,8 @@
 #include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 // demucs.audio.prevent_clip of demucs 4.1.0.
@@ -147,3 +149,5 @@ std::string ClipStage::describe(const Effect& effect) const {
   if (encoding_.samples == SampleFormat::float32) return {};
   return samples + "full scale were clipped; --clip-mode rescale or --bit-depth 32f (wav) prevents that";
 }
+
+}  // namespace demucs_ort_files

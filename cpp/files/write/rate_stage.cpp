@@ -8,6 +8,8 @@
 #include "common/exit_error.hpp"
 #include "common/ffmpeg.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 int checked(int status) {
@@ -93,3 +95,5 @@ void RateStage::deliver(std::size_t frames, const float* const* const* streams) 
   if (count > 0) pass_on(count, streams);
   delivered_ += count;
 }
+
+}  // namespace demucs_ort_files

@@ -7,6 +7,8 @@
 #include "common/ffmpeg.hpp"
 #include "write/stage.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Resamples all streams in step, from the model's rate to the files': exactly `length` frames come out, whatever the
 /// resampler's own rounding. At equal rates the samples pass unchanged. Throws ExitError exit_output if FFmpeg fails.
 class RateStage : public Stage {
@@ -29,3 +31,5 @@ class RateStage : public Stage {
   std::vector<ResamplerPtr> resamplers_;                  // none at equal rates
   std::vector<std::vector<std::vector<float>>> buffers_;  // [stream][channel][frame]
 };
+
+}  // namespace demucs_ort_files

@@ -12,6 +12,8 @@
 #include "common/tags.hpp"
 #include "write/audio_encoder.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 const char* muxer_name(Format format) {
@@ -60,3 +62,5 @@ SeparateFiles::SeparateFiles(const std::vector<std::filesystem::path>& files, co
 void SeparateFiles::finish() {
   for (auto& file : files_) file.finish();
 }
+
+}  // namespace demucs_ort_files

@@ -11,6 +11,8 @@
 #include "write/output_file.hpp"
 #include "write/packet_sink.hpp"
 
+inline namespace demucs_ort_files {
+
 /// A file for each stream, with the song's tags. A WAV file becomes RF64 beyond 4 GB. Throws ExitError exit_output.
 class SeparateFiles : public PacketSink {
  public:
@@ -24,3 +26,5 @@ class SeparateFiles : public PacketSink {
  private:
   std::vector<OutputFile> files_;
 };
+
+}  // namespace demucs_ort_files
