@@ -2,7 +2,8 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS demucs_ort EXPORT demucs_ortTargets)
-install(DIRECTORY cpp/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+install(DIRECTORY cpp/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp"
+        PATTERN files.hpp EXCLUDE PATTERN c_api_files.h EXCLUDE)
 install(FILES "${PROJECT_BINARY_DIR}/include/demucs_ort/version.h"
               "${PROJECT_BINARY_DIR}/include/demucs_ort/export.h" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/demucs_ort)
 install(FILES LICENSE THIRD_PARTY_NOTICES.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
@@ -39,3 +40,22 @@ if(NOT BUILD_SHARED_LIBS)
 endif()
 configure_file(cmake/demucs_ort.pc.in demucs_ort.pc @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/demucs_ort.pc" DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# The component `files`, which a host asks for by name.
+if(TARGET demucs_ort_files)
+  install(TARGETS demucs_ort_files EXPORT demucs_ort_filesTargets)
+  install(EXPORT demucs_ort_filesTargets NAMESPACE demucs_ort:: DESTINATION ${package_dir})
+  install(FILES cpp/include/demucs_ort/files.hpp cpp/include/demucs_ort/c_api_files.h
+                "${PROJECT_BINARY_DIR}/include/demucs_ort/export_files.h"
+          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/demucs_ort)
+  set(pc_ffmpeg "libavformat libavcodec libswresample libavutil >= 57.28")
+  if(BUILD_SHARED_LIBS)
+    set(pc_requires "demucs_ort\nRequires.private: ${pc_ffmpeg}")
+    set(pc_cflags "")
+  else()
+    set(pc_requires "demucs_ort ${pc_ffmpeg}")
+    set(pc_cflags " -DDEMUCS_ORT_FILES_STATIC_DEFINE")
+  endif()
+  configure_file(cmake/demucs_ort_files.pc.in demucs_ort_files.pc @ONLY)
+  install(FILES "${CMAKE_CURRENT_BINARY_DIR}/demucs_ort_files.pc" DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()

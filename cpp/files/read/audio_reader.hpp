@@ -36,6 +36,9 @@ class AudioReader {
   const Tags& tags() const noexcept { return tags_; }
   /// The sample rate that the file's header states.
   int declared_rate() const noexcept;
+  std::size_t declared_channels() const noexcept;
+  /// At the declared rate; 0: the file does not tell.
+  std::uint64_t declared_frames() const noexcept;
   /// What a person should know of the file, a sentence each; complete after the first pass.
   std::vector<std::string> warnings() const;
 

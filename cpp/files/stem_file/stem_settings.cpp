@@ -32,6 +32,7 @@ bool is_color(const std::string& text) {
 StemFileSettings make_stem_file_settings(const StemFileRequest& request) {
   StemFileSettings settings;
   settings.preserve_mix = request.preserve_mix;
+  settings.sum_mix = request.sum_mix;
   for (const auto& [place, name] : request.names) settings.names[place_of(place, "the stem name")] = name;
   for (const auto& [place, color] : request.colors) {
     if (!is_color(color)) throw ExitError(exit_usage, "'" + color + "' is no colour; write it as #RRGGBB");

@@ -20,6 +20,7 @@ struct StemFileRequest {
   std::map<std::string, std::string> colors;  ///< "#RRGGBB"
   std::map<std::string, std::string> fold;    ///< where a stem of the model without a place goes; default: other
   bool preserve_mix = false;                  ///< copy the song's packets if they can be copied
+  bool sum_mix = false;                       ///< the mix is the sum of the stems, even if there is a song
 };
 
 /// How a stem file is put together and labelled.
@@ -29,6 +30,7 @@ struct StemFileSettings {
   std::array<std::string, stem_place_count> colors = {"#009E73", "#D55E00", "#CC79A7", "#56B4E9"};
   std::map<std::string, std::size_t> fold;
   bool preserve_mix = false;
+  bool sum_mix = false;
 };
 
 /// Throws ExitError exit_usage for places that do not exist and for what is no colour.

@@ -56,7 +56,7 @@ class Packing {
 
   TrackResult run(const std::function<void(double)>& progress, const demucs_ort::CancelToken& cancel) {
     TrackFrames track = track_frames();
-    const std::uint64_t frames = track.length;
+    const std::uint64_t frames = *track.length;
     TrackStages stages(settings_, {scratch_->file(0)}, {job_.file}, std::move(track));
     constexpr std::uint64_t block = 1 << 16;
     for (std::uint64_t at = 0; at < frames; at += block) {
@@ -109,7 +109,7 @@ class Packing {
     track.rate = track.file_rate = rate_;
     track.length = rescaled(result_.frames, result_.sample_rate, rate_);
     track.tags = at_rate(feeds_[has_mix() ? stem_place_count : 0]->reader().tags(), result_.sample_rate, rate_);
-    if (settings_.stem_file.preserve_mix) track.copied_mix = copied_mix(track.length);
+    if (settings_.stem_file.preserve_mix) track.copied_mix = copied_mix(*track.length);
     if (has_mix() && track.copied_mix == nullptr) track.song = std::move(feeds_[stem_place_count]);
     return track;
   }
