@@ -17,7 +17,9 @@
  *     options.format = "stem.mp4";
  *     options.song = "song.mp3";
  *     if (status == DEMUCS_ORT_OK) status = demucs_ort_stem_writer_create("song.stem.mp4", &layout, &options, &writer);
- *     if (status == DEMUCS_ORT_OK) status = demucs_ort_stem_writer_write(writer, 0, frames, stems);
+ *     if (status == DEMUCS_ORT_OK) {
+ *       status = demucs_ort_stem_writer_write(writer, 0, frames, (const float* const* const*)stems);
+ *     }
  *     if (status == DEMUCS_ORT_OK) status = demucs_ort_stem_writer_finish(writer);
  *     if (status != DEMUCS_ORT_OK) fputs(demucs_ort_last_error(), stderr);
  *     demucs_ort_stem_writer_free(writer);
@@ -130,7 +132,8 @@ DEMUCS_ORT_FILES_EXPORT demucs_ort_status demucs_ort_stem_writer_create(const ch
                                                                         demucs_ort_stem_writer** writer);
 /* Abandons what was not finished. Thread: owner's. */
 DEMUCS_ORT_FILES_EXPORT void demucs_ort_stem_writer_free(demucs_ort_stem_writer* writer);
-/* Takes frames [first, first + frames) as stems[stem][channel][0 .. frames). If it fails, the writer is abandoned.
+/* Takes frames [first, first + frames) as stems[stem][channel][0 .. frames). If it fails, the writer is abandoned,
+ * except that a NULL pointer is only refused.
  * Thread: owner's, no audio thread. */
 DEMUCS_ORT_FILES_EXPORT demucs_ort_status demucs_ort_stem_writer_write(demucs_ort_stem_writer* writer, size_t first,
                                                                        size_t frames, const float* const* const* stems);
