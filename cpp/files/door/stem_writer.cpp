@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "base/utf8.hpp"
-#include "common/exit_error.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/files.hpp"
 #include "demucs_ort/separator.hpp"

@@ -3,13 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "read/audio_reader.hpp"
-#include "read/packet_copy.hpp"
 #include "track/file_settings.hpp"
 #include "track/track.hpp"
 #include "track/track_stages.hpp"

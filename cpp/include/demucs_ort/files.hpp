@@ -64,9 +64,10 @@ class DEMUCS_ORT_FILES_EXPORT Song {
   /// Thread: owner's; decodes, so no audio thread.
   std::size_t read(std::size_t first, std::size_t frames, float* const* channels);
   /// Decodes to the end, unless that has happened, and returns the exact number of frames at the rate that was asked
-  /// for: what a `Deck` has to know. Throws `Error` bad_audio. Thread: owner's; blocks.
+  /// for. Throws `Error` bad_audio. Thread: owner's; blocks.
   std::size_t measure();
-  /// `read`, for `Separator::separate` and `Deck`. The song must outlive it.
+  /// `read`, for `Separator::separate`, which goes through the song from its start. A `Deck` jumps: read the song into
+  /// memory for it. The song must outlive the function.
   /// Thread: owner's; so is the function.
   Read as_read();
   /// What a person should know of the file, a sentence each: damaged packets, further audio streams. Complete once the

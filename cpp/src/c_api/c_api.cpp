@@ -9,7 +9,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/utf8.hpp"
 #include "c_api/c_api_support.hpp"
 #include "demucs_ort/demucs_ort.hpp"
 

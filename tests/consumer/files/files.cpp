@@ -5,6 +5,7 @@
 //        files_cpp errors SONG FOLDER                 every error, a line each; FOLDER stays empty
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <demucs_ort/demucs_ort.hpp>
 #include <demucs_ort/files.hpp>
