@@ -77,9 +77,12 @@ void register_files(py::module_& module) {
         call.separation = separator_options(overlap, shifts, seed, shift_offsets, stems, two_stems.value_or(""),
                                             other_method, residual_to.value_or(""));
         call.separation.priority = priority_named(priority);
-        call.files = {{format, codec, bit_depth, bitrate, sample_rate, clip_mode},
-                      {stem_names, stem_colors, fold, preserve_mix},
-                      filename};
+        call.files.encoding = {format, codec, bit_depth, bitrate, sample_rate, clip_mode};
+        call.files.stem_file.names = stem_names;
+        call.files.stem_file.colors = stem_colors;
+        call.files.stem_file.fold = fold;
+        call.files.stem_file.preserve_mix = preserve_mix;
+        call.files.file_name = filename;
         const TrackResult result = separate_file(call, progress ? py::object(*progress) : py::none());
         const auto warn = py::module_::import("warnings").attr("warn");
         for (const auto& sentence : result.warnings) warn(readable(sentence));

@@ -38,6 +38,8 @@ const char* status_name(Status status) {
       return "runtime_failed";
     case Status::cancelled:
       return "cancelled";
+    case Status::output_failed:
+      return "output_failed";
   }
   return "unknown";
 }

@@ -22,6 +22,8 @@ ExitCode exit_code_for(demucs_ort::Status status) {
     case demucs_ort::Status::runtime_missing:
     case demucs_ort::Status::runtime_failed:
       return exit_runtime;
+    case demucs_ort::Status::output_failed:
+      return exit_output;
     case demucs_ort::Status::cancelled:
       break;
   }

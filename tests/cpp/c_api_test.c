@@ -636,6 +636,10 @@ int main(int argc, char** argv) {
   if (argc != 2) return 2;
   models = argv[1];
   CHECK(strcmp(demucs_ort_last_error(), "") == 0);
+  demucs_ort_set_last_error("a sentence of a library on top");
+  CHECK(strcmp(demucs_ort_last_error(), "a sentence of a library on top") == 0);
+  demucs_ort_set_last_error(NULL);
+  CHECK(strcmp(demucs_ort_last_error(), "") == 0);
   test_structs_have_the_layout_of_the_first_release();
   test_model_tells_what_it_is();
   test_versions();

@@ -14,6 +14,7 @@ C = sorted(PUBLIC.glob("*.h"))
 
 # What the examples may use.
 CPP_CONTEXT = """#include <demucs_ort/demucs_ort.hpp>
+#include <demucs_ort/files.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -28,6 +29,7 @@ void example({separator}const float* const* mix, const float* const* in, std::si
 {example}}}
 """
 C_CONTEXT = """#include <demucs_ort/c_api_deck.h>
+#include <demucs_ort/c_api_files.h>
 #include <demucs_ort/c_api_stream.h>
 #include <stdio.h>
 void report(size_t number);
@@ -69,7 +71,9 @@ def test_the_example_of_a_c_header_compiles(header: Path, headers: Path, tmp_pat
 @pytest.mark.parametrize("header", C, ids=lambda header: header.name)
 def test_every_c_function_states_its_thread_rule(header: Path) -> None:
     text = header.read_text()
-    functions = re.findall(r"(/\*(?:(?!\*/).)*\*/)?\nDEMUCS_ORT_EXPORT[^;]*?(demucs_ort_\w+)\(", text, re.DOTALL)
+    functions = re.findall(
+        r"(/\*(?:(?!\*/).)*\*/)?\nDEMUCS_ORT_(?:FILES_)?EXPORT[^;]*?(demucs_ort_\w+)\(", text, re.DOTALL
+    )
     assert functions
     for comment, name in functions:
         assert re.search(r"Thread: (any|owner's)", comment), f"{name} states no thread rule"
@@ -77,7 +81,7 @@ def test_every_c_function_states_its_thread_rule(header: Path) -> None:
 
 @pytest.mark.parametrize("header", CPP, ids=lambda header: header.name)
 def test_every_cpp_function_states_its_thread_rule(header: Path) -> None:
-    classes = r"^class DEMUCS_ORT_EXPORT (\w+)[^{]*\{\n public:\n(.*?)(?:^ private:|^\};)"
+    classes = r"^class DEMUCS_ORT_(?:FILES_)?EXPORT (\w+)[^{]*\{\n public:\n(.*?)(?:^ private:|^\};)"
     for name, public in re.findall(classes, header.read_text(), re.DOTALL | re.MULTILINE):
         # A member function at the class's own indent, with its return type and the comment above it.
         members = r"((?:^  ///.*\n)*)^  (?!explicit\b)[\w:<>,&* ]+[ &*](\w+)\("

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import once
 from demucs_export import Report
 from demucs_native._runtime import onnxruntime_library
 from support import ROOT, music
@@ -37,6 +38,15 @@ def build(source: Path, folder: Path, *options: str) -> Path:
     return folder
 
 
+def expect_exports(library: Path, pinned: Path) -> None:
+    listed = run("nm", "--dynamic", "--defined-only", "--demangle", library)
+    # The private parts of a class are as visible as the class.
+    symbols = sorted({line.split(" ", 2)[2] for line in listed.splitlines() if "::Impl::" not in line})
+    assert symbols == pinned.read_text().splitlines(), (
+        f"the binary interface changed; if that is meant, {pinned.relative_to(ROOT)} becomes:\n" + "\n".join(symbols)
+    )
+
+
 def expect_consumers_run(folder: Path, model: Path, rates: str = "any rate", **environment: str) -> None:
     assert run(folder / "consumer_c", model, **environment) == EXPECTED
     *stems, at_another_rate, status = run(folder / "consumer_cpp", model, **environment).splitlines()
@@ -62,21 +72,27 @@ def host_runtime(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def static_prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make build` built, installed: a static library, and the program."""
-    prefix = tmp_path_factory.mktemp("static")
-    run("cmake", "--install", ROOT / "build/release", "--prefix", prefix)
-    return prefix
+    """What `make build` built, installed: static libraries, and the program."""
+
+    def make(folder: Path) -> Path:
+        run("cmake", "--install", ROOT / "build/release", "--prefix", folder / "prefix")
+        return folder / "prefix"
+
+    return once(tmp_path_factory, "static", make)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shared library and the program, installed."""
-    folder = tmp_path_factory.mktemp("shared")
-    build(ROOT, folder / "build", "-DBUILD_SHARED_LIBS=ON", f"-DCMAKE_INSTALL_PREFIX={folder / 'prefix'}")
-    run("cmake", "--install", folder / "build")
-    return folder / "prefix"
+    """Shared libraries and the program, installed."""
+
+    def make(folder: Path) -> Path:
+        build(ROOT, folder / "build", "-DBUILD_SHARED_LIBS=ON", f"-DCMAKE_INSTALL_PREFIX={folder / 'prefix'}")
+        run("cmake", "--install", folder / "build")
+        return folder / "prefix"
+
+    return once(tmp_path_factory, "shared", make)
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +159,10 @@ def test_a_static_library_finds_the_onnxruntime_it_was_linked_to(
     run("cmake", "--install", linked_build, "--prefix", tmp_path / "prefix")
     options = (f"-DCMAKE_PREFIX_PATH={tmp_path / 'prefix'}", f"-DONNXRUNTIME_ROOT={host_runtime}")
     expect_consumers_run(build(CONSUMER, tmp_path / "build", *options), gains_model)
+    asked_too_much = ["cmake", "-S", str(CONSUMER / "files"), "-B", str(tmp_path / "files"), *options]
+    refused = subprocess.run(asked_too_much, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "was built without its component 'files'" in " ".join(refused.stderr.split())
 
 
 def test_the_vcpkg_port_without_vcpkg(host_runtime: Path, gains_model: Path, tmp_path: Path) -> None:
@@ -167,13 +187,7 @@ def test_headers_stand_alone(shared_prefix: Path, tmp_path: Path) -> None:
 
 
 def test_the_shared_library_exports_what_is_pinned_and_nothing_else(shared_prefix: Path) -> None:
-    listed = run("nm", "--dynamic", "--defined-only", "--demangle", shared_prefix / "lib/libdemucs_ort.so")
-    # The private parts of a class are as visible as the class.
-    symbols = sorted({line.split(" ", 2)[2] for line in listed.splitlines() if "::Impl::" not in line})
-    pinned = CONSUMER / "exported_symbols.txt"
-    assert symbols == pinned.read_text().splitlines(), (
-        f"the binary interface changed; if that is meant, {pinned.relative_to(ROOT)} becomes:\n" + "\n".join(symbols)
-    )
+    expect_exports(shared_prefix / "lib/libdemucs_ort.so", CONSUMER / "exported_symbols.txt")
 
 
 def test_examples(static_prefix: Path, small_export: Report, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <vector>
 
+inline namespace demucs_ort_files {
+
 /// Hands items from one thread to another, in order. It makes no more of them than it was given: they are filled anew,
 /// so that memory stays the same however fast one side is. Each side waits for the other.
 template <typename Item>
@@ -59,3 +61,5 @@ class BoundedQueue {
   bool ended_ = false;
   bool closed_ = false;
 };
+
+}  // namespace demucs_ort_files

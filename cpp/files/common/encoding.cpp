@@ -10,6 +10,8 @@
 #include "common/exit_error.hpp"
 #include "common/ffmpeg.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 template <typename Value>
@@ -167,3 +169,5 @@ int bit_rate(const Encoding& encoding, int rate) {
   const double full = encoding.codec == Codec::mp3 ? 320'000 : 256'000;
   return static_cast<int>(std::lround(full * std::min(1.0, rate / 44'100.0)));
 }
+
+}  // namespace demucs_ort_files

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+inline namespace demucs_ort_files {
+
 enum class Format { wav, flac, mp3, m4a, ogg, stem_mp4 };
 enum class Codec { pcm, flac, mp3, aac, alac, vorbis };
 enum class SampleFormat { int16, int24, float32 };
@@ -54,3 +56,5 @@ std::uint64_t rescaled(std::uint64_t frames, int from, int to);
 
 /// In bit/s, for stereo at `rate`.
 int bit_rate(const Encoding& encoding, int rate);
+
+}  // namespace demucs_ort_files

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+inline namespace demucs_ort_files {
+
 /// Exit codes of demucs_ort_cli, as documented in docs/cli.md. A run ended by signal N exits with 128 + N.
 enum ExitCode {
   exit_ok = 0,
@@ -24,3 +26,5 @@ class ExitError : public std::runtime_error {
  private:
   ExitCode code_;
 };
+
+}  // namespace demucs_ort_files

@@ -6,6 +6,8 @@
 
 #include "base/utf8.hpp"
 
+inline namespace demucs_ort_files {
+
 std::string ffmpeg_reason(int error) {
   char text[AV_ERROR_MAX_STRING_SIZE] = {};
   av_strerror(error, text, sizeof text);
@@ -34,3 +36,5 @@ int inject_silence(SwrContext* resampler, int from_rate, int to_rate) {
 const std::uint8_t** ffmpeg_planes(const float* const* channels) {
   return const_cast<const std::uint8_t**>(reinterpret_cast<const std::uint8_t* const*>(channels));
 }
+
+}  // namespace demucs_ort_files

@@ -13,6 +13,8 @@ extern "C" {
 #include <new>
 #include <string>
 
+inline namespace demucs_ort_files {
+
 /// What owns FFmpeg's objects, and the few of its habits that several files here have to deal with.
 template <auto Free>
 struct FfmpegDeleter {
@@ -58,3 +60,5 @@ int inject_silence(SwrContext* resampler, int from_rate, int to_rate);
 
 /// A copy-free view of planar floats as FFmpeg's functions want it. They do not write through it.
 const std::uint8_t** ffmpeg_planes(const float* const* channels);
+
+}  // namespace demucs_ort_files

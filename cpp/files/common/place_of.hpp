@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <system_error>
 
+inline namespace demucs_ort_files {
+
 /// Where a path leads, by which two spellings of one place are told to be the same. Paths that lead nowhere, such as a
 /// loop of links, are only made absolute: what uses the file then says what is wrong.
 inline std::filesystem::path place_of(const std::filesystem::path& path) {
@@ -16,3 +18,5 @@ inline bool is_there(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
 }
+
+}  // namespace demucs_ort_files

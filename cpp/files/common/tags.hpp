@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+inline namespace demucs_ort_files {
+
 using TextTags = std::vector<std::pair<std::string, std::string>>;
 
 /// What a song says of itself: text under FFmpeg's generic names ("title", "album_artist", and here also "bpm",
@@ -22,3 +24,5 @@ inline constexpr const char* front_cover = "Cover (front)";
 
 /// Lyrics are called "lyrics", or, in mp3 files, "lyrics-eng" or "lyrics-DESCRIPTION-eng".
 inline bool is_lyrics(const std::string& name) { return name == "lyrics" || name.rfind("lyrics-", 0) == 0; }
+
+}  // namespace demucs_ort_files

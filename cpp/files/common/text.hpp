@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+inline namespace demucs_ort_files {
+
 /// Letters of ASCII, whatever the host's locale says of others: in Turkish the C library leaves 'I' as it is.
 constexpr bool is_ascii_upper(char letter) noexcept { return letter >= 'A' && letter <= 'Z'; }
 constexpr bool is_ascii_lower(char letter) noexcept { return letter >= 'a' && letter <= 'z'; }
@@ -14,3 +16,5 @@ inline std::string lower_case(std::string_view text) {
   }
   return result;
 }
+
+}  // namespace demucs_ort_files

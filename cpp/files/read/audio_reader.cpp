@@ -28,6 +28,8 @@ extern "C" {
 #include "read/downmix.hpp"
 #include "read/song_tags.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 // No music has others, and a file of a few bytes and 1 Hz would become gigabytes at a model's rate.
@@ -298,6 +300,20 @@ std::size_t AudioReader::read(std::size_t first, std::size_t frames, float* cons
 
 int AudioReader::declared_rate() const noexcept { return decoder_->codec->sample_rate; }
 
+std::size_t AudioReader::declared_channels() const noexcept {
+  return static_cast<std::size_t>(std::max(0, decoder_->codec->ch_layout.nb_channels));
+}
+
+std::uint64_t AudioReader::declared_frames() const noexcept {
+  const AVStream& audio = *decoder_->input->streams[decoder_->stream];
+  const AVRational frame{1, std::max(1, declared_rate())};
+  const bool stream_tells = audio.duration != AV_NOPTS_VALUE;
+  const std::int64_t duration = stream_tells ? audio.duration : decoder_->input->duration;
+  if (duration == AV_NOPTS_VALUE || duration < 0) return 0;
+  const AVRational unit = stream_tells ? audio.time_base : AVRational{1, AV_TIME_BASE};
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, av_rescale_q(duration, unit, frame)));
+}
+
 std::vector<std::string> AudioReader::warnings() const {
   std::vector<std::string> sentences;
   const std::string name = "'" + demucs_ort::utf8(file_) + "': ";
@@ -316,3 +332,5 @@ std::vector<std::string> AudioReader::warnings() const {
   }
   return sentences;
 }
+
+}  // namespace demucs_ort_files

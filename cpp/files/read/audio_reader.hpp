@@ -9,6 +9,8 @@
 
 #include "common/tags.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Decodes the first audio stream of any file FFmpeg reads, resampled and mixed to a model's rate and channels.
 /// Mono goes to all channels unchanged; more channels than the model's are down-mixed so that full scale stays full
 /// scale; own_downmix does that where libswresample cannot. Encoder delay and padding that the container declares are
@@ -34,6 +36,9 @@ class AudioReader {
   const Tags& tags() const noexcept { return tags_; }
   /// The sample rate that the file's header states.
   int declared_rate() const noexcept;
+  std::size_t declared_channels() const noexcept;
+  /// At the declared rate; 0: the file does not tell.
+  std::uint64_t declared_frames() const noexcept;
   /// What a person should know of the file, a sentence each; complete after the first pass.
   std::vector<std::string> warnings() const;
 
@@ -48,3 +53,5 @@ class AudioReader {
   Found found_;
   bool measured_ = false;  // then found_ does not change any more
 };
+
+}  // namespace demucs_ort_files

@@ -14,6 +14,8 @@ extern "C" {
 #include <libswresample/swresample.h>
 }
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 /// What a channel gives to the left and to the right.
@@ -94,3 +96,5 @@ std::vector<double> own_downmix(const AVChannelLayout& source, int targets) {
   for (double& gain : gains) gain /= loudest;
   return gains;
 }
+
+}  // namespace demucs_ort_files

@@ -15,6 +15,8 @@
 #include "common/ffmpeg.hpp"
 #include "read/audio_reader.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 constexpr int aac_packet = 1024;       // frames
@@ -135,3 +137,5 @@ bool PacketCopy::next(AVPacket* packet, std::uint64_t frame) {
   av_packet_free_side_data(packet);  // frames to skip, which an edit list will tell
   return true;
 }
+
+}  // namespace demucs_ort_files

@@ -11,6 +11,8 @@
 struct AVCodecParameters;
 struct AVPacket;
 
+inline namespace demucs_ort_files {
+
 /// The packets of a song's first audio stream, to be written into another file as they are. Only such songs can be
 /// copied whose packets line up with those of the encoder: MP4 files with the same codec, stereo, and a delay that the
 /// encoder can be given, too.
@@ -35,3 +37,5 @@ class PacketCopy {
   explicit PacketCopy(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+}  // namespace demucs_ort_files

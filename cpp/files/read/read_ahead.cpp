@@ -7,6 +7,8 @@
 
 #include "read/audio_reader.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 constexpr std::size_t block_frames = 1 << 16;
@@ -69,3 +71,5 @@ std::size_t ReadAhead::read(std::size_t first, std::size_t frames, float* const*
   }
   return delivered;
 }
+
+}  // namespace demucs_ort_files

@@ -8,6 +8,8 @@
 #include "common/bounded_queue.hpp"
 #include "read/audio_reader.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Decodes a track on a thread of its own, some seconds ahead of who reads it, so that a model does not wait for the
 /// decoder. Goes through the track twice, as a separation does. Throws what the reader throws, where it reads.
 class ReadAhead {
@@ -37,3 +39,5 @@ class ReadAhead {
   std::exception_ptr failure_;        // set before the queue ends
   demucs_ort::JoiningThread thread_;  // last: the first to go
 };
+
+}  // namespace demucs_ort_files

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <filesystem>
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 constexpr std::size_t stereo = 2;
@@ -33,3 +35,5 @@ const float* const* SongFeed::read(std::size_t frames) {
   for (auto& channel : samples_) std::fill(channel.begin() + static_cast<std::ptrdiff_t>(got), channel.end(), 0.0F);
   return channels_.data();
 }
+
+}  // namespace demucs_ort_files

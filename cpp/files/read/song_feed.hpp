@@ -6,6 +6,8 @@
 
 #include "read/audio_reader.hpp"
 
+inline namespace demucs_ort_files {
+
 /// A file's frames, a stretch after the other, in stereo at a given rate. Throws ExitError exit_input.
 class SongFeed {
  public:
@@ -23,3 +25,5 @@ class SongFeed {
   std::vector<std::vector<float>> samples_;
   std::vector<float*> channels_;
 };
+
+}  // namespace demucs_ort_files

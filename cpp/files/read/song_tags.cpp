@@ -12,6 +12,8 @@
 #include "common/tags.hpp"
 #include "common/text.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 /// How containers spell tags for which FFmpeg has no generic name, or which it does not translate, in lower case.
@@ -104,3 +106,5 @@ Tags at_rate(Tags tags, int from, int to) {
   }
   return tags;
 }
+
+}  // namespace demucs_ort_files

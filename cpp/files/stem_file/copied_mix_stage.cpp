@@ -10,6 +10,8 @@
 #include "read/packet_copy.hpp"
 #include "write/packet_sink.hpp"
 
+inline namespace demucs_ort_files {
+
 CopiedMixStage::CopiedMixStage(std::unique_ptr<PacketCopy> song, PacketSink& packets)
     : song_(std::move(song)), packets_(packets) {}
 
@@ -25,3 +27,5 @@ void CopiedMixStage::copy_until(std::uint64_t frame) {
   const PacketPtr packet(allocated(av_packet_alloc()));
   while (song_->next(packet.get(), frame)) packets_.write(0, packet.get());
 }
+
+}  // namespace demucs_ort_files

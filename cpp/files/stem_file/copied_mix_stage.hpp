@@ -8,6 +8,8 @@
 #include "write/packet_sink.hpp"
 #include "write/stage.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Puts the mix of a stem file before the stems by copying the song's packets past the encoder: they become stream 0
 /// of `packets`, in step with the stems, whose frames pass unchanged.
 class CopiedMixStage : public Stage {
@@ -25,3 +27,5 @@ class CopiedMixStage : public Stage {
   PacketSink& packets_;
   std::uint64_t written_ = 0;  // frames of the stems
 };
+
+}  // namespace demucs_ort_files

@@ -7,6 +7,8 @@
 
 #include "stem_file/stem_settings.hpp"
 
+inline namespace demucs_ort_files {
+
 void FoldStage::write(std::size_t frames, const float* const* const* streams) {
   std::array<std::array<const float*, stem_file_channels>, stem_place_count> channels;
   std::array<const float* const*, stem_place_count> folded;
@@ -23,3 +25,5 @@ void FoldStage::write(std::size_t frames, const float* const* const* streams) {
   }
   pass_on(frames, folded.data());
 }
+
+}  // namespace demucs_ort_files

@@ -8,6 +8,8 @@
 #include "stem_file/stem_settings.hpp"
 #include "write/stage.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Folds the stems of a model into the four of a stem file: adds up those that share a place.
 class FoldStage : public Stage {
  public:
@@ -20,3 +22,5 @@ class FoldStage : public Stage {
   std::vector<std::size_t> places_;
   std::array<std::array<std::vector<float>, stem_file_channels>, stem_place_count> sums_;
 };
+
+}  // namespace demucs_ort_files

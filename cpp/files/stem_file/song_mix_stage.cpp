@@ -8,6 +8,8 @@
 #include "read/song_feed.hpp"
 #include "stem_file/stem_settings.hpp"
 
+inline namespace demucs_ort_files {
+
 SongMixStage::SongMixStage(std::unique_ptr<SongFeed> song) : song_(std::move(song)) {}
 
 void SongMixStage::write(std::size_t frames, const float* const* const* streams) {
@@ -15,3 +17,5 @@ void SongMixStage::write(std::size_t frames, const float* const* const* streams)
   all.insert(all.end(), streams, streams + stem_place_count);
   pass_on(frames, all.data());
 }
+
+}  // namespace demucs_ort_files

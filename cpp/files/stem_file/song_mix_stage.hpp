@@ -6,6 +6,8 @@
 #include "read/song_feed.hpp"
 #include "write/stage.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Puts the mix of a stem file before the stems: the frames of the song. Throws ExitError exit_input.
 class SongMixStage : public Stage {
  public:
@@ -16,3 +18,5 @@ class SongMixStage : public Stage {
  private:
   std::unique_ptr<SongFeed> song_;
 };
+
+}  // namespace demucs_ort_files

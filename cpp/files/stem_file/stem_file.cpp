@@ -11,6 +11,8 @@
 #include "stem_file/stem_settings.hpp"
 #include "write/audio_encoder.hpp"
 
+inline namespace demucs_ort_files {
+
 StemFile::StemFile(const std::filesystem::path& file, const StemFileSettings& settings, int rate,
                    const PacketCopy* copied_mix, const std::vector<AudioEncoder>& encoders, const Tags& tags)
     : manifest_(stem_manifest(settings)), output_(file, "mp4", rate) {
@@ -28,3 +30,5 @@ void StemFile::label(AVStream* stream, const std::string& name) const {
   stream->disposition = stream->index == 0 ? AV_DISPOSITION_DEFAULT : 0;
   output_.check(av_dict_set(&stream->metadata, "handler_name", name.c_str(), 0));
 }
+
+}  // namespace demucs_ort_files

@@ -12,6 +12,8 @@
 #include "write/output_file.hpp"
 #include "write/packet_sink.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Native Instruments' stem file: an MP4 file with five stereo streams of one rate and length, the mix (enabled) and
 /// drums, bass, other, vocals (disabled), and a box that names and colours them. All streams need the same encoder
 /// delay, so that a player that ignores edit lists plays them in step, too. Throws ExitError exit_output.
@@ -30,3 +32,5 @@ class StemFile : public PacketSink {
   std::string manifest_;
   OutputFile output_;
 };
+
+}  // namespace demucs_ort_files

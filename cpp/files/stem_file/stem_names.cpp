@@ -13,6 +13,8 @@
 #include "common/text.hpp"
 #include "stem_file/stem_settings.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -119,3 +121,5 @@ std::array<fs::path, stem_place_count> stems_in_places(const std::vector<fs::pat
   std::copy(files.begin(), files.end(), placed.begin());
   return placed;
 }
+
+}  // namespace demucs_ort_files

@@ -10,6 +10,8 @@
 
 #include "common/exit_error.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 std::size_t place_of(const std::string& name, const std::string& option) {
@@ -30,6 +32,7 @@ bool is_color(const std::string& text) {
 StemFileSettings make_stem_file_settings(const StemFileRequest& request) {
   StemFileSettings settings;
   settings.preserve_mix = request.preserve_mix;
+  settings.sum_mix = request.sum_mix;
   for (const auto& [place, name] : request.names) settings.names[place_of(place, "the stem name")] = name;
   for (const auto& [place, color] : request.colors) {
     if (!is_color(color)) throw ExitError(exit_usage, "'" + color + "' is no colour; write it as #RRGGBB");
@@ -86,3 +89,5 @@ std::string stem_manifest(const StemFileSettings& settings) {
   // Names come from a command line and need not be UTF-8; JSON must be.
   return manifest.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
+
+}  // namespace demucs_ort_files

@@ -8,6 +8,8 @@
 
 #include "stem_file/stem_settings.hpp"
 
+inline namespace demucs_ort_files {
+
 void SumMixStage::write(std::size_t frames, const float* const* const* streams) {
   std::array<const float*, stem_file_channels> channels{};
   for (std::size_t c = 0; c < stem_file_channels; ++c) {
@@ -22,3 +24,5 @@ void SumMixStage::write(std::size_t frames, const float* const* const* streams) 
   all.insert(all.end(), streams, streams + stem_place_count);
   pass_on(frames, all.data());
 }
+
+}  // namespace demucs_ort_files

@@ -7,6 +7,8 @@
 #include "stem_file/stem_settings.hpp"
 #include "write/stage.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Puts the mix of a stem file before the stems: their sum.
 class SumMixStage : public Stage {
  public:
@@ -15,3 +17,5 @@ class SumMixStage : public Stage {
  private:
   std::array<std::vector<float>, stem_file_channels> sum_;
 };
+
+}  // namespace demucs_ort_files

@@ -9,6 +9,8 @@
 #include "common/exit_error.hpp"
 #include "common/text.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -65,3 +67,5 @@ fs::path file_name(const std::string& pattern, const std::string& track, const s
   replace_all(name, "{track}", track);
   return demucs_ort::utf8_path(name);
 }
+
+}  // namespace demucs_ort_files

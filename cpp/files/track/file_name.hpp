@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+inline namespace demucs_ort_files {
+
 /// True of names such as Song.stem.mp4.
 bool is_stem_file(const std::filesystem::path& file);
 
@@ -18,3 +20,5 @@ void check_file_name_pattern(const std::string& pattern, const std::string& endi
 /// A name with all braces filled in.
 std::filesystem::path file_name(const std::string& pattern, const std::string& track, const std::string& stem,
                                 const std::string& ending);
+
+}  // namespace demucs_ort_files

@@ -9,14 +9,20 @@
 #include "track/file_name.hpp"
 #include "track/track.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace fs = std::filesystem;
 
 FileSettings make_file_settings(const FileRequest& request, bool several_tracks) {
   FileSettings settings{make_encoding(request.encoding), make_stem_file_settings(request.stem_file), request.file_name};
   const bool stem_file = makes_stem_file(settings);
   const auto& wishes = request.stem_file;
-  if (!stem_file && (wishes.preserve_mix || !wishes.names.empty() || !wishes.colors.empty() || !wishes.fold.empty())) {
-    throw ExitError(exit_usage, "names, colours, folding and a preserved mix are for the format stem.mp4");
+  const bool has_words = !wishes.names.empty() || !wishes.colors.empty() || !wishes.fold.empty();
+  if (!stem_file && (has_words || wishes.preserve_mix || wishes.sum_mix)) {
+    throw ExitError(exit_usage, "names, colours, folding and the mix's settings are for the format stem.mp4");
+  }
+  if (wishes.preserve_mix && wishes.sum_mix) {
+    throw ExitError(exit_usage, "a mix is either preserved or the sum of the stems; choose one");
   }
   if (wishes.preserve_mix && settings.encoding.clip_mode != ClipMode::none) {
     throw ExitError(exit_usage, "a preserved mix keeps its level; leave out the clip mode");
@@ -42,3 +48,5 @@ std::vector<fs::path> output_files(const std::vector<std::string>& stems, const 
   for (const auto& stem : stems) files.push_back(job.folder / file_name(settings.file_name, job.name, stem, ending));
   return files;
 }
+
+}  // namespace demucs_ort_files

@@ -8,6 +8,8 @@
 #include "stem_file/stem_settings.hpp"
 #include "track/track.hpp"
 
+inline namespace demucs_ort_files {
+
 /// The words of a command line or a Python call about the files; what is empty is left to the defaults.
 struct FileRequest {
   EncodingRequest encoding;
@@ -32,3 +34,5 @@ bool makes_stem_file(const FileSettings& settings);
 /// The files that separate_track would write. Throws ExitError exit_usage if these stems make no stem file.
 std::vector<std::filesystem::path> output_files(const std::vector<std::string>& stems, const TrackJob& job,
                                                 const FileSettings& settings);
+
+}  // namespace demucs_ort_files

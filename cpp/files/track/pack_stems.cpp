@@ -30,6 +30,8 @@
 #include "write/final_names.hpp"
 #include "write/scratch_folder.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -54,7 +56,7 @@ class Packing {
 
   TrackResult run(const std::function<void(double)>& progress, const demucs_ort::CancelToken& cancel) {
     TrackFrames track = track_frames();
-    const std::uint64_t frames = track.length;
+    const std::uint64_t frames = *track.length;
     TrackStages stages(settings_, {scratch_->file(0)}, {job_.file}, std::move(track));
     constexpr std::uint64_t block = 1 << 16;
     for (std::uint64_t at = 0; at < frames; at += block) {
@@ -107,7 +109,7 @@ class Packing {
     track.rate = track.file_rate = rate_;
     track.length = rescaled(result_.frames, result_.sample_rate, rate_);
     track.tags = at_rate(feeds_[has_mix() ? stem_place_count : 0]->reader().tags(), result_.sample_rate, rate_);
-    if (settings_.stem_file.preserve_mix) track.copied_mix = copied_mix(track.length);
+    if (settings_.stem_file.preserve_mix) track.copied_mix = copied_mix(*track.length);
     if (has_mix() && track.copied_mix == nullptr) track.song = std::move(feeds_[stem_place_count]);
     return track;
   }
@@ -145,3 +147,5 @@ TrackResult pack_stems(const PackJob& job, const FileSettings& settings, const s
   result.run_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }
+
+}  // namespace demucs_ort_files

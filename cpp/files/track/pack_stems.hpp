@@ -8,6 +8,8 @@
 #include "track/file_settings.hpp"
 #include "track/track.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Stems that exist already, to be put into one stem file.
 struct PackJob {
   std::vector<std::filesystem::path> stems;  ///< four: recognised by their names, else drums, bass, other, vocals
@@ -19,3 +21,5 @@ struct PackJob {
 /// The file gets its name when it is complete. Throws ExitError; demucs_ort::Error cancelled.
 TrackResult pack_stems(const PackJob& job, const FileSettings& settings, const std::function<void(double)>& progress,
                        const demucs_ort::CancelToken& cancel);
+
+}  // namespace demucs_ort_files

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+inline namespace demucs_ort_files {
+
 /// One input file and where its stems go.
 struct TrackJob {
   std::filesystem::path input;
@@ -27,3 +29,5 @@ struct TrackResult {
   std::string error;                  ///< one sentence; empty if all went well
   int exit_code = 0;
 };
+
+}  // namespace demucs_ort_files

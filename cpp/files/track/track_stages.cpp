@@ -23,6 +23,8 @@
 #include "write/separate_files.hpp"
 #include "write/write_behind_stage.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -80,3 +82,5 @@ void TrackStages::finish() {
   stages_.finish();
   files_->finish();
 }
+
+}  // namespace demucs_ort_files

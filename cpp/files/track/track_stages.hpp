@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,14 @@
 #include "write/packet_sink.hpp"
 #include "write/stage.hpp"
 
+inline namespace demucs_ort_files {
+
 /// The finished frames of a track, before they go into files.
 struct TrackFrames {
   std::size_t channels = 0;
-  int rate = 0;              ///< of the frames
-  int file_rate = 0;         ///< of the files
-  std::uint64_t length = 0;  ///< at the rate of the files
+  int rate = 0;                         ///< of the frames
+  int file_rate = 0;                    ///< of the files
+  std::optional<std::uint64_t> length;  ///< at the rate of the files; nothing: that of the frames that come
   Tags tags;
   std::vector<std::size_t> places;  ///< of each stream in a stem file, if they have to be folded into it
   // The mix of a stem file. If there is neither: the sum of the stems.
@@ -48,3 +51,5 @@ class TrackStages {
   StageList stages_;
   const ClipStage* clip_ = nullptr;  // one of the stages
 };
+
+}  // namespace demucs_ort_files

@@ -14,6 +14,8 @@
 #include "common/ffmpeg.hpp"
 #include "write/packet_sink.hpp"
 
+inline namespace demucs_ort_files {
+
 struct AudioEncoder::Impl {
   Impl(const Encoding& encoding, int rate, std::size_t channels, std::string file);
 
@@ -144,3 +146,5 @@ void AudioEncoder::finish(std::size_t stream, PacketSink& packets) {
 }
 
 const AVCodecContext* AudioEncoder::context() const noexcept { return impl_->codec.get(); }
+
+}  // namespace demucs_ort_files

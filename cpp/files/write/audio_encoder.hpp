@@ -10,6 +10,8 @@
 
 struct AVCodecContext;
 
+inline namespace demucs_ort_files {
+
 /// Encodes one stream: planar floats in, packets with times in frames out. Throws ExitError exit_output.
 class AudioEncoder {
  public:
@@ -30,3 +32,5 @@ class AudioEncoder {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+}  // namespace demucs_ort_files

@@ -14,6 +14,8 @@
 #include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 // demucs.audio.prevent_clip of demucs 4.1.0.
@@ -142,8 +144,10 @@ std::string ClipStage::describe(const Effect& effect) const {
   if (effect.beyond == 0) return {};
   if (encoding_.clip_mode == ClipMode::clamp) return samples + "0.99 of full scale were limited to it (clamp)";
   if (is_lossy(encoding_.codec)) {
-    return samples + "full scale, which players may clip; --clip-mode rescale or clamp prevents that";
+    return samples + "full scale, which players may clip; clip mode rescale or clamp prevents that";
   }
   if (encoding_.samples == SampleFormat::float32) return {};
-  return samples + "full scale were clipped; --clip-mode rescale or --bit-depth 32f (wav) prevents that";
+  return samples + "full scale were clipped; clip mode rescale or bit depth 32f (wav) prevents that";
 }
+
+}  // namespace demucs_ort_files

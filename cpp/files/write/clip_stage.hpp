@@ -10,6 +10,8 @@
 #include "common/encoding.hpp"
 #include "write/stage.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Does to samples beyond full scale what the ClipMode says, before they are encoded. `rescale` has to know the peak
 /// of the whole track first: it keeps the samples in a file in `scratch`, so that memory does not grow with the track.
 /// Throws ExitError exit_output.
@@ -51,3 +53,5 @@ class ClipStage : public Stage {
   std::vector<std::vector<float>> buffers_;  // [stream * channels + channel][frame]
   std::vector<Effect> effects_;
 };
+
+}  // namespace demucs_ort_files

@@ -12,6 +12,8 @@
 #include "write/audio_encoder.hpp"
 #include "write/packet_sink.hpp"
 
+inline namespace demucs_ort_files {
+
 EncodeStage::EncodeStage(std::vector<AudioEncoder> encoders, std::size_t channels, int min_delay, PacketSink& packets,
                          std::size_t first)
     : encoders_(std::move(encoders)),
@@ -75,3 +77,5 @@ void EncodeStage::write_silence() {
 void EncodeStage::finish() {
   encode_all([&](std::size_t i, PacketSink& packets) { encoders_[i].finish(i, packets); });
 }
+
+}  // namespace demucs_ort_files

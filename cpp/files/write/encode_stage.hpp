@@ -8,6 +8,8 @@
 #include "write/packet_sink.hpp"
 #include "write/stage.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Encodes every stream, all at the same time. The packets go to `packets`, which follows the last stage, a stream's
 /// after the other's. Throws ExitError exit_output.
 class EncodeStage : public Stage {
@@ -34,3 +36,5 @@ class EncodeStage : public Stage {
   PacketSink& packets_;
   std::size_t first_;
 };
+
+}  // namespace demucs_ort_files

@@ -25,6 +25,8 @@ extern "C" {
 #include "write/vorbis_comment.hpp"
 #include "write/wav_header.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 /// What the containers call the tags for which FFmpeg has no generic name.
@@ -185,3 +187,5 @@ int write_picture(AVFormatContext* output, int stream, const Tags& tags) {
   packet->pts = packet->dts = 0;
   return av_interleaved_write_frame(output, packet.get());
 }
+
+}  // namespace demucs_ort_files

@@ -8,6 +8,8 @@
 
 struct AVFormatContext;
 
+inline namespace demucs_ort_files {
+
 /// Sets the text tags that FFmpeg can write, before its header is written. Returns those for which the finished file
 /// has to be changed by `add_rest`.
 TextTags set_text_tags(AVFormatContext* output, Format format, const Tags& tags);
@@ -21,3 +23,5 @@ int add_picture_stream(AVFormatContext* output, Format format, const Tags& tags)
 
 /// Writes the picture into the stream from `add_picture_stream`, after the header. Returns FFmpeg's error code.
 int write_picture(AVFormatContext* output, int stream, const Tags& tags);
+
+}  // namespace demucs_ort_files

@@ -13,6 +13,8 @@
 #include "common/exit_error.hpp"
 #include "write/scratch_folder.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -112,3 +114,5 @@ void take_final_names(const ScratchFolder& scratch, const std::vector<fs::path>&
   }
   steps.keep();
 }
+
+}  // namespace demucs_ort_files

@@ -11,6 +11,8 @@
 #include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 
+inline namespace demucs_ort_files {
+
 FinishedFile::FinishedFile(const std::filesystem::path& path)
     : path_(path), file_(path, std::ios::in | std::ios::out | std::ios::binary) {}
 
@@ -63,3 +65,5 @@ std::string little_endian_bytes(std::uint64_t value, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<char>(value >> 8 * i & 0xFF));
   return bytes;
 }
+
+}  // namespace demucs_ort_files

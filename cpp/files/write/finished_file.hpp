@@ -6,6 +6,8 @@
 #include <fstream>
 #include <string>
 
+inline namespace demucs_ort_files {
+
 /// A file that FFmpeg has completed, to be changed where FFmpeg cannot write what it should hold. Throws ExitError
 /// exit_output.
 class FinishedFile {
@@ -29,3 +31,5 @@ std::uint64_t big_endian(const std::string& bytes, std::size_t at, std::size_t s
 std::uint64_t little_endian(const std::string& bytes, std::size_t at, std::size_t size);
 std::string big_endian_bytes(std::uint64_t value, std::size_t size);
 std::string little_endian_bytes(std::uint64_t value, std::size_t size);
+
+}  // namespace demucs_ort_files

@@ -19,6 +19,8 @@
 #include <unistd.h>
 #endif
 
+inline namespace demucs_ort_files {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -108,3 +110,5 @@ void FolderLock::remove_abandoned(const fs::path& folder) {
 }
 
 #endif
+
+}  // namespace demucs_ort_files

@@ -8,6 +8,8 @@
 #include <fstream>
 #endif
 
+inline namespace demucs_ort_files {
+
 /// Tells other processes that whoever works in a folder is alive: a locked file in it. The system lets go of it when
 /// the process ends, in whatever way.
 class FolderLock {
@@ -34,3 +36,5 @@ class FolderLock {
   int file_;
 #endif
 };
+
+}  // namespace demucs_ort_files

@@ -9,6 +9,8 @@
 #include "common/tags.hpp"
 #include "write/finished_file.hpp"
 
+inline namespace demucs_ort_files {
+
 // https://id3.org/id3v2.4.0-structure: a header of 10 bytes, frames with headers of 10 bytes, padding of zeros. Sizes
 // have 7 bits a byte.
 namespace {
@@ -62,3 +64,5 @@ void add_id3_frames(const std::filesystem::path& path, const std::string& frames
   file.write(at, frames);
   file.close();
 }
+
+}  // namespace demucs_ort_files

@@ -11,6 +11,8 @@
 #include "common/tags.hpp"
 #include "write/finished_file.hpp"
 
+inline namespace demucs_ort_files {
+
 // Boxes are those of ISO/IEC 14496-12: 4 bytes of size, 4 of type, content; numbers are big-endian.
 namespace {
 
@@ -88,3 +90,5 @@ void add_mp4_boxes(const std::filesystem::path& path, const std::string& stem, c
   file.write(at, moov);
   file.close();
 }
+
+}  // namespace demucs_ort_files

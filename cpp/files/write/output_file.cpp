@@ -15,6 +15,8 @@ extern "C" {
 #include "common/exit_error.hpp"
 #include "write/file_tags.hpp"
 
+inline namespace demucs_ort_files {
+
 OutputFile::OutputFile(const std::filesystem::path& file, const char* muxer, int rate) : file_(file), frame_{1, rate} {
   AVFormatContext* context = nullptr;
   check(avformat_alloc_output_context2(&context, nullptr, muxer, nullptr));
@@ -68,3 +70,5 @@ void OutputFile::check(int status) const {
   if (status < 0)
     throw ExitError(exit_output, "cannot write '" + demucs_ort::utf8(file_) + "': " + ffmpeg_reason(status));
 }
+
+}  // namespace demucs_ort_files

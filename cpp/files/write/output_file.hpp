@@ -7,6 +7,8 @@
 #include "common/ffmpeg.hpp"
 #include "common/tags.hpp"
 
+inline namespace demucs_ort_files {
+
 /// A file that FFmpeg writes, with the song's tags, checked up to its last byte. Throws ExitError exit_output.
 class OutputFile {
  public:
@@ -32,3 +34,5 @@ class OutputFile {
   Format format_ = Format::wav;
   TextTags rest_;  // that FFmpeg cannot write
 };
+
+}  // namespace demucs_ort_files

@@ -4,6 +4,8 @@
 
 struct AVPacket;
 
+inline namespace demucs_ort_files {
+
 /// The end of the way of a track's frames: takes the packets of all encoded streams into files.
 class PacketSink {
  public:
@@ -17,3 +19,5 @@ class PacketSink {
   /// Completes the files; without it they are unusable.
   virtual void finish() = 0;
 };
+
+}  // namespace demucs_ort_files

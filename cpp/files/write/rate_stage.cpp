@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "common/encoding.hpp"
 #include "common/exit_error.hpp"
 #include "common/ffmpeg.hpp"
+
+inline namespace demucs_ort_files {
 
 namespace {
 
@@ -32,13 +36,15 @@ ResamplerPtr make_resampler(std::size_t channels, int from_rate, int to_rate) {
 
 }  // namespace
 
-RateStage::RateStage(std::size_t streams, std::size_t channels, int from_rate, int to_rate, std::uint64_t length)
+RateStage::RateStage(std::size_t streams, std::size_t channels, int from_rate, int to_rate,
+                     std::optional<std::uint64_t> length)
     : from_(from_rate), to_(to_rate), length_(length), buffers_(streams, std::vector<std::vector<float>>(channels)) {
   if (from_rate == to_rate) return;
   for (std::size_t s = 0; s < streams; ++s) resamplers_.push_back(make_resampler(channels, from_rate, to_rate));
 }
 
 void RateStage::write(std::size_t frames, const float* const* const* streams) {
+  received_ += frames;
   if (resamplers_.empty()) {
     deliver(frames, streams);
     return;
@@ -49,6 +55,7 @@ void RateStage::write(std::size_t frames, const float* const* const* streams) {
 }
 
 void RateStage::finish() {
+  if (!length_) length_ = rescaled(received_, from_, to_);
   std::size_t got = 0;
   for (std::size_t s = 0; s < resamplers_.size(); ++s) {
     checked(inject_silence(resamplers_[s].get(), from_, to_));
@@ -56,7 +63,7 @@ void RateStage::finish() {
   }
   deliver_buffers(got);
   // A file that changes its rate on the way can come out a few frames short.
-  const auto missing = static_cast<std::size_t>(length_ - delivered_);
+  const auto missing = static_cast<std::size_t>(*length_ - delivered_);
   for (auto& stream : buffers_) {
     for (auto& channel : stream) channel.assign(missing, 0.0F);
   }
@@ -87,9 +94,12 @@ void RateStage::deliver_buffers(std::size_t frames) {
   deliver(frames, streams.data());
 }
 
-/// Passes frames on as far as the length goes.
+/// Passes frames on as far as the length goes, if it is known.
 void RateStage::deliver(std::size_t frames, const float* const* const* streams) {
-  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(frames, length_ - delivered_));
+  const auto count =
+      length_ ? static_cast<std::size_t>(std::min<std::uint64_t>(frames, *length_ - delivered_)) : frames;
   if (count > 0) pass_on(count, streams);
   delivered_ += count;
 }
+
+}  // namespace demucs_ort_files

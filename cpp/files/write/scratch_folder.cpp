@@ -20,6 +20,8 @@
 #include <unistd.h>
 #endif
 
+inline namespace demucs_ort_files {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -106,3 +108,5 @@ ScratchFolder::~ScratchFolder() {
 bool ScratchFolder::is_one(const fs::path& path) { return demucs_ort::utf8(path.filename()).rfind(prefix, 0) == 0; }
 
 fs::path ScratchFolder::file(std::size_t number) const { return path_ / std::to_string(number); }
+
+}  // namespace demucs_ort_files

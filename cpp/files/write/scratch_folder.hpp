@@ -6,6 +6,8 @@
 
 #include "write/folder_lock.hpp"
 
+inline namespace demucs_ort_files {
+
 /// A hidden folder for unfinished files, on the same disk as the final ones so that they can be renamed out of it. It
 /// goes away with the object. If the process dies before, the next scratch folder beside it removes it, on this machine
 /// only: elsewhere nobody can tell whether the process lives. Throws ExitError exit_output.
@@ -28,3 +30,5 @@ class ScratchFolder {
   std::filesystem::path path_;
   std::optional<FolderLock> lock_;
 };
+
+}  // namespace demucs_ort_files

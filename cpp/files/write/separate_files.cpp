@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "common/ffmpeg.hpp"
 #include "common/tags.hpp"
 #include "write/audio_encoder.hpp"
+
+inline namespace demucs_ort_files {
 
 namespace {
 
@@ -40,7 +43,8 @@ std::uint64_t block_align(const AudioEncoder& encoder) {
 }  // namespace
 
 SeparateFiles::SeparateFiles(const std::vector<std::filesystem::path>& files, const Encoding& encoding, int rate,
-                             std::uint64_t length, const std::vector<AudioEncoder>& encoders, const Tags& tags) {
+                             std::optional<std::uint64_t> length, const std::vector<AudioEncoder>& encoders,
+                             const Tags& tags) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     auto& file = files_.emplace_back(files[i], muxer_name(encoding.format), rate);
     file.add_stream(encoders[i].context());
@@ -50,7 +54,8 @@ SeparateFiles::SeparateFiles(const std::vector<std::filesystem::path>& files, co
       // The same stems give the same bytes. MP4 has nothing random, and loses its tags by this flag.
       file.context()->flags |= AVFMT_FLAG_BITEXACT;
     }
-    if (encoding.format == Format::wav && length > shortest_rf64 / block_align(encoders[i])) {
+    const bool long_enough = !length || *length > shortest_rf64 / block_align(encoders[i]);
+    if (encoding.format == Format::wav && long_enough) {
       file.set_option("rf64", "auto");  // it puts a chunk before the format, where simple readers look for that
     }
     file.start(encoding.format, tags);
@@ -60,3 +65,5 @@ SeparateFiles::SeparateFiles(const std::vector<std::filesystem::path>& files, co
 void SeparateFiles::finish() {
   for (auto& file : files_) file.finish();
 }
+
+}  // namespace demucs_ort_files

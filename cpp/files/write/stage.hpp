@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+inline namespace demucs_ort_files {
+
 /// One step on the way of a track's finished frames into its files. A stage takes the frames of all streams at once,
 /// and passes on what it makes of them to the stage that follows it in its StageList.
 class Stage {
@@ -55,3 +57,5 @@ class StageList {
  private:
   std::vector<std::unique_ptr<Stage>> stages_;
 };
+
+}  // namespace demucs_ort_files

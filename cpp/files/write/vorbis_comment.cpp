@@ -13,6 +13,8 @@ extern "C" {
 #include "common/exit_error.hpp"
 #include "write/finished_file.hpp"
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 /// Computes the checksum of the Ogg page that begins at `start` anew (RFC 3533, section 6).
@@ -44,3 +46,5 @@ void name_vorbis_comment(const std::filesystem::path& path) {
   if (begin.compare(0, 4, "OggS") == 0 && page != std::string::npos) sign_page(file, page);
   file.close();
 }
+
+}  // namespace demucs_ort_files

@@ -7,6 +7,8 @@
 
 #include "write/finished_file.hpp"
 
+inline namespace demucs_ort_files {
+
 void name_plain_wav_format(const std::filesystem::path& path) {
   constexpr std::size_t chunk_header = 8, extensible_size = 40;
   constexpr std::uint64_t extensible = 0xFFFE, integers = 1;
@@ -30,3 +32,5 @@ void name_plain_wav_format(const std::filesystem::path& path) {
                          std::string(rest, '\0'));
   file.close();
 }
+
+}  // namespace demucs_ort_files

@@ -5,6 +5,8 @@
 #include <exception>
 #include <vector>
 
+inline namespace demucs_ort_files {
+
 namespace {
 
 constexpr std::size_t piece_frames = 1 << 16;  // small, so that a cancelled run does not encode on for long
@@ -58,3 +60,5 @@ void WriteBehindStage::finish() {
   thread_.join();
   if (failure_) std::rethrow_exception(failure_);
 }
+
+}  // namespace demucs_ort_files

@@ -8,6 +8,8 @@
 #include "common/bounded_queue.hpp"
 #include "write/stage.hpp"
 
+inline namespace demucs_ort_files {
+
 /// Passes frames on from a thread of its own, so that a model does not wait for encoders and disks. What the stages
 /// that follow throw comes out of the next `write` or of `finish`.
 class WriteBehindStage : public Stage {
@@ -36,3 +38,5 @@ class WriteBehindStage : public Stage {
   std::exception_ptr failure_;        // set before the queue is closed
   demucs_ort::JoiningThread thread_;  // last: the first to go
 };
+
+}  // namespace demucs_ort_files

@@ -40,24 +40,30 @@
 extern "C" {
 #endif
 
-/* The numbers are stable. 1 to 6 are those of demucs_ort::Status. */
+/* The numbers are stable. 1 to 6 and 10 are those of demucs_ort::Status. */
 typedef int32_t demucs_ort_status;
 enum {
   DEMUCS_ORT_OK = 0,
   DEMUCS_ORT_INVALID_ARGUMENT = 1, /* a parameter is NULL or outside its documented range */
   DEMUCS_ORT_BAD_MODEL = 2,        /* the model file is missing, unreadable, or breaks the model contract */
-  DEMUCS_ORT_BAD_AUDIO = 3,        /* the track is empty, holds NaN or infinity, or changed while it was read */
-  DEMUCS_ORT_RUNTIME_MISSING = 4,  /* no usable ONNX Runtime library was found */
-  DEMUCS_ORT_RUNTIME_FAILED = 5,   /* ONNX Runtime failed, or computed something that is not finite */
-  DEMUCS_ORT_CANCELLED = 6,        /* the cancel handle was triggered */
-  DEMUCS_ORT_CALLBACK_FAILED = 7,  /* a callback of the caller did not return 0 */
+  DEMUCS_ORT_BAD_AUDIO =
+      3, /* the track is empty, cannot be read, holds NaN or infinity, or changed while it was read */
+  DEMUCS_ORT_RUNTIME_MISSING = 4, /* no usable ONNX Runtime library was found */
+  DEMUCS_ORT_RUNTIME_FAILED = 5,  /* ONNX Runtime failed, or computed something that is not finite */
+  DEMUCS_ORT_CANCELLED = 6,       /* the cancel handle was triggered */
+  DEMUCS_ORT_CALLBACK_FAILED = 7, /* a callback of the caller did not return 0 */
   DEMUCS_ORT_OUT_OF_MEMORY = 8,
-  DEMUCS_ORT_INTERNAL = 9 /* a defect of the library */
+  DEMUCS_ORT_INTERNAL = 9,      /* a defect of the library */
+  DEMUCS_ORT_OUTPUT_FAILED = 10 /* a file cannot be written */
 };
 
 /* One sentence about this thread's last call that failed: what, where, what to do. Never NULL; valid until the thread's
  * next call that fails. A call that succeeds does not change it. Thread: any. */
 DEMUCS_ORT_EXPORT const char* demucs_ort_last_error(void);
+
+/* Sets this thread's sentence. For libraries and bindings on top of this one that report their own failures by the same
+ * function, as c_api_files.h does. NULL: empties it. Thread: any. */
+DEMUCS_ORT_EXPORT void demucs_ort_set_last_error(const char* sentence);
 
 /* The library's version, e.g. "0.1.0"; DEMUCS_ORT_VERSION is that of these headers. Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT const char* demucs_ort_version(void);

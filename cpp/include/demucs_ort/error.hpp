@@ -22,10 +22,11 @@ namespace demucs_ort {
 enum class Status {
   invalid_argument = 1,  ///< a parameter is outside its documented range
   bad_model = 2,         ///< the model file is missing, unreadable, or breaks the model contract
-  bad_audio = 3,         ///< the track is empty, holds NaN or infinity, or changed while it was read
+  bad_audio = 3,         ///< the track is empty, cannot be read, holds NaN or infinity, or changed while it was read
   runtime_missing = 4,   ///< no usable ONNX Runtime library was found
   runtime_failed = 5,    ///< ONNX Runtime failed, or computed something that is not finite
   cancelled = 6,         ///< a CancelToken was triggered
+  output_failed = 10,    ///< a file cannot be written (7 to 9 are statuses of the C interface only)
 };
 
 /// The one exception type that the library throws itself. `what()` is one sentence: what, where, what to do.

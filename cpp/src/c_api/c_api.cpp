@@ -9,7 +9,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/utf8.hpp"
 #include "c_api/c_api_support.hpp"
 #include "demucs_ort/demucs_ort.hpp"
 
@@ -98,11 +97,6 @@ void hand_out(std::shared_ptr<const Model> loaded, demucs_ort_model** model) {
 
 namespace demucs_ort::c_api {
 
-demucs_ort_status failed(demucs_ort_status status, std::string_view message) noexcept {
-  copy_text(message, last_error);
-  return status;
-}
-
 SeparatorOptions convert(const demucs_ort_separator_options* given) {
   SeparatorOptions options;
   if (given == nullptr) return options;
@@ -147,13 +141,11 @@ Priority priority(std::int32_t number) {
   return static_cast<Priority>(number);
 }
 
-std::string text(const char* given) { return given == nullptr ? std::string() : std::string(given); }
-
-std::filesystem::path path(const char* utf8) { return utf8 == nullptr ? std::filesystem::path() : utf8_path(utf8); }
-
 }  // namespace demucs_ort::c_api
 
 const char* demucs_ort_last_error(void) { return last_error.data(); }
+
+void demucs_ort_set_last_error(const char* sentence) { copy_text(sentence == nullptr ? "" : sentence, last_error); }
 
 const char* demucs_ort_version(void) { return DEMUCS_ORT_VERSION; }
 

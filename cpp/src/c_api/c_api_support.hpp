@@ -1,7 +1,9 @@
 #pragma once
 
-// What the files of the C door share: handles, checks of what C hands in, and exceptions to statuses.
+// What the files of the C door, here and in cpp/files, share: handles, checks of what C hands in, and exceptions to
+// statuses.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -16,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "demucs_ort/c_api.h"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
@@ -37,8 +40,22 @@ struct CallbackFailed : std::runtime_error {
       : std::runtime_error("the " + name + " callback stopped the separation by returning " + std::to_string(code)) {}
 };
 
+/// As much of the text as fits, ended by a zero, and not in the middle of a UTF-8 sequence.
+template <typename Letters>
+void copy_text(std::string_view given, Letters& letters) noexcept {
+  std::size_t size = std::min(given.size(), std::size(letters) - 1);
+  while (size > 0 && size < given.size() && (static_cast<unsigned char>(given[size]) & 0xC0) == 0x80) --size;
+  std::copy_n(given.data(), size, std::begin(letters));
+  letters[size] = '\0';
+}
+
 /// Remembers the sentence for demucs_ort_last_error.
-demucs_ort_status failed(demucs_ort_status status, std::string_view message) noexcept;
+inline demucs_ort_status failed(demucs_ort_status status, std::string_view message) noexcept {
+  std::array<char, 1024> sentence{};  // as long as what keeps it
+  copy_text(message, sentence);
+  demucs_ort_set_last_error(sentence.data());
+  return status;
+}
 
 /// Does `work` and turns what it throws into a status and a message.
 template <typename Work>
@@ -121,22 +138,15 @@ void fill(Struct* target, Struct known, std::size_t struct_size, std::size_t fir
   std::memcpy(target, &known, std::min(sizeof(Struct), struct_size));
 }
 
-/// As much of the text as fits, ended by a zero, and not in the middle of a UTF-8 sequence.
-template <typename Letters>
-void copy_text(std::string_view given, Letters& letters) noexcept {
-  std::size_t size = std::min(given.size(), std::size(letters) - 1);
-  while (size > 0 && size < given.size() && (static_cast<unsigned char>(given[size]) & 0xC0) == 0x80) --size;
-  std::copy_n(given.data(), size, std::begin(letters));
-  letters[size] = '\0';
-}
-
 /// Empty for NULL.
-std::string text(const char* given);
+inline std::string text(const char* given) { return given == nullptr ? std::string() : std::string(given); }
 /// The flags of a caller; NULL: all sources.
 SourceMask source_mask(const std::uint8_t* wanted, std::size_t count);
 Priority priority(std::int32_t number);
 /// From UTF-8; empty for NULL.
-std::filesystem::path path(const char* utf8);
+inline std::filesystem::path path(const char* utf8) {
+  return utf8 == nullptr ? std::filesystem::path() : utf8_path(utf8);
+}
 SeparatorOptions convert(const demucs_ort_separator_options* given);
 
 }  // namespace demucs_ort::c_api
