@@ -24,8 +24,8 @@ namespace demucs_ort {
 namespace {
 
 /// Loads what the sources need of a bag, before anybody asks the model what it computes at a time.
-const Model& prepared(const Model& model, const SourceMask& wanted) {
-  model.prepare(wanted);
+const Model& prepared(const Model& model, const SourceMask& wanted, const CancelToken& cancel) {
+  model.prepare(wanted, cancel);
   return model;
 }
 
@@ -50,11 +50,11 @@ MixSpool& pushed(std::optional<MixSpool>& spool, const std::string& call) {
 }  // namespace
 
 struct Separator::Impl {
-  Impl(std::shared_ptr<const Model> model_in, const SeparatorOptions& options)
+  Impl(std::shared_ptr<const Model> model_in, const SeparatorOptions& options, const CancelToken& cancel)
       : model(std::move(model_in)),
         wanted(StemMixing(model->info(), options).sources()),
         priority(options.priority),
-        separation(model->info(), options, in_flight(prepared(*model, wanted), priority)) {}
+        separation(model->info(), options, in_flight(prepared(*model, wanted, cancel), priority)) {}
 
   std::shared_ptr<const Model> model;
   SourceMask wanted;
@@ -63,9 +63,9 @@ struct Separator::Impl {
   std::optional<MixSpool> pushed;  // since begin
 };
 
-Separator::Separator(std::shared_ptr<const Model> model, SeparatorOptions options) {
+Separator::Separator(std::shared_ptr<const Model> model, SeparatorOptions options, const CancelToken& cancel) {
   if (!model) throw Error(Status::invalid_argument, "a Separator needs a model");
-  impl_ = std::make_unique<Impl>(std::move(model), options);
+  impl_ = std::make_unique<Impl>(std::move(model), options, cancel);
 }
 
 Separator::Separator(Separator&&) noexcept = default;
