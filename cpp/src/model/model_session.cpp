@@ -156,7 +156,8 @@ void tidy_memory(const Ort::Session& session, const ModelInfo& info, unsigned se
   // used.
   const std::size_t output = info.sources.size() * info.channels * info.segment_frames * sizeof(float);
   Ort::Allocator arena(session, Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault));
-  arena.Free(arena.Alloc(16 * output * segments));
+  // Several runs at a time cut it in more ways than one run does.
+  arena.Free(arena.Alloc((segments > 1 ? 32 : 16) * output * segments));
 #ifdef __GLIBC__
   malloc_trim(0);  // the parsed file, as large as the weights
 #endif

@@ -4,8 +4,9 @@
 
 namespace demucs_ort {
 
-/// ONNX Runtime's environment, which reports nothing to its maker. What it says goes to the host's log if there is one now, and nowhere otherwise. A host
-/// that uses the same ONNX Runtime may have made the environment before: then the host's own logger stays.
+/// ONNX Runtime's environment, which reports nothing to its maker. What it says goes to the host's log if there is one
+/// now, and nowhere otherwise. A host that uses the same ONNX Runtime may have made the environment before: then the
+/// host's own logger stays.
 Ort::Env make_environment();
 
 /// Lets what the session says go to the host's log; returns whether there is one.
