@@ -16,6 +16,7 @@
 #include "deck/stem_cache.hpp"
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/log.hpp"
 #include "heard_log.hpp"
 #include "held_spill_file.hpp"
 

@@ -34,7 +34,7 @@ void run_at_once(const Model& model, unsigned runs) {
   for (unsigned i = 0; i < runs; ++i) {
     threads.emplace_back([&, i] {
       // Some, so that the peaks of several meet.
-      for (int run = 0; run < 4; ++run) model.run(mixes[i].data(), model.max_batch(), stems[i].data());
+      for (int run = 0; run < 3; ++run) model.run(mixes[i].data(), model.max_batch(), stems[i].data());
     });
   }
   for (auto& thread : threads) thread.join();

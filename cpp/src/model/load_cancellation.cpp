@@ -1,7 +1,6 @@
 #include "model/load_cancellation.hpp"
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 

@@ -23,6 +23,7 @@
 #include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "base/utf8_text.hpp"
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/log.hpp"
 #include "demucs_ort/model.hpp"
