@@ -143,7 +143,7 @@ class Batch {
     try {
       std::string sentence;
       const int failed = exit_code_of(interrupt_, sentence, [&] {
-        demucs_ort::Separator separator(model_, options_.separation);
+        demucs_ort::Separator separator(model_, options_.separation, interrupt_.token());
         work(separator);
       });
       if (failed != exit_ok) console_.error("a job could not start: " + sentence);

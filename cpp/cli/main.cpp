@@ -16,6 +16,7 @@
 #include "interrupt.hpp"
 #include "json_file.hpp"
 #include "library.hpp"
+#include "no_reports.hpp"
 #include "options.hpp"
 #include "report.hpp"
 #include "stem_file/stem_settings.hpp"
@@ -62,13 +63,15 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
   report.left_out = library.left_out.counts();
   if (const auto sentence = library.left_out.sentence(); !sentence.empty()) console.say(sentence);
   const auto begin = std::chrono::steady_clock::now();
-  const auto model = demucs_ort::Model::load(report.model_file, options.model_options);
+  auto model_options = options.model_options;
+  model_options.cancel = interrupt.token();
+  const auto model = demucs_ort::Model::load(report.model_file, model_options);
   report.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (only_info) {
     std::cout << describe_model(*model);
     return exit_ok;
   }
-  demucs_ort::Separator separator(model, options.separation);
+  demucs_ort::Separator separator(model, options.separation, interrupt.token());
   for (const auto& reason : model->rejected_providers()) console.warn("auto rejected " + reason);
   if (!model->info().trained) {
     console.warn("'" + report.model_file + "' holds untrained weights: what it writes is no separation");
@@ -84,6 +87,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  forbid_reports();
   set_up_ffmpeg();
   Interrupt interrupt;
   std::string sentence;

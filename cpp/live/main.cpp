@@ -18,6 +18,7 @@
 #include "desk.hpp"
 #include "exit_code.hpp"
 #include "interrupt.hpp"
+#include "no_reports.hpp"
 #include "read/audio_reader.hpp"
 #include "screen.hpp"
 
@@ -85,11 +86,12 @@ std::vector<std::vector<float>> decode(const std::filesystem::path& song, const 
   return samples;
 }
 
-demucs_ort::DeckPool open_workers(const Options& options) {
+demucs_ort::DeckPool open_workers(const Options& options, const Interrupt& interrupt) {
   demucs_ort::DeckPoolOptions workers;
   const auto file = options.model.empty() ? find_demo_model() : options.model;
   auto model_options = options.model_options;
   model_options.max_concurrent_runs = model_options.max_batch = 1;  // a deck's segment has all threads
+  model_options.cancel = interrupt.token();
   const auto model = demucs_ort::Model::load(file, model_options);
   if (!options.provisional.empty()) workers.provisional = demucs_ort::Model::load(options.provisional, model_options);
   return demucs_ort::DeckPool(model, workers);
@@ -141,7 +143,7 @@ bool obey(const Press& press, DeckPlayer& player, Desk& desk, int sample_rate) {
 }
 
 void play(const Options& options, const Interrupt& interrupt) {
-  const auto workers = open_workers(options);
+  const auto workers = open_workers(options, interrupt);
   const auto& info = workers.model().info();
   const auto mix = decode(options.song, info);
   const auto read = [&mix](std::size_t first, std::size_t frames, float* const* channels) {
@@ -165,6 +167,7 @@ void play(const Options& options, const Interrupt& interrupt) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  forbid_reports();
   set_up_ffmpeg();
   Interrupt interrupt;
   std::string sentence;

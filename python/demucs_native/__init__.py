@@ -31,6 +31,9 @@ from demucs_native._errors import FetchError
 if TYPE_CHECKING:
     from demucs_native._models import fetch
 
+# From 1.29 on ONNX Runtime's official builds report to their maker, unless this is said before they are loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 if (_library := _runtime.onnxruntime_library()) is not None:
     _core._set_default_library(_library)
 

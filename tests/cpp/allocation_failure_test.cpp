@@ -27,9 +27,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.hpp"
 #include "demucs_ort/c_api.h"
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/log.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "demucs_ort/stream.hpp"
@@ -434,6 +437,31 @@ TEST(AllocationFailure, SeparatingThroughTheCInterface) {
   EXPECT_GT(fail_every_allocation([&] { return is_out_of_memory(separate()); }, again), 20);
   demucs_ort_separator_free(separator);
   demucs_ort_model_free(model);
+}
+
+TEST(AllocationFailure, OfTheLog) {
+  demucs_ort_model_free(load_model());  // ONNX Runtime itself is loaded once
+  std::size_t messages = 0;
+  const auto callback = [](void* count, std::int32_t, const char*) { ++*static_cast<std::size_t*>(count); };
+  const auto listen = [&] { return is_out_of_memory(demucs_ort_set_log(DEMUCS_ORT_LOG_INFO, callback, &messages)); };
+  fail_every_allocation(listen);
+  // For want of memory a message is lost, and nothing else.
+  for (long n = 0; messages == 0 && n < 1000; ++n) {
+    has_failed = false;
+    left = n;
+    log(LogLevel::info, [] { return std::string(100, 'x'); });
+    left = never;
+    EXPECT_NE(messages == 1, has_failed);
+  }
+  EXPECT_EQ(messages, 1U);
+  const auto load_cancellable = [&] {
+    ModelOptions options;
+    options.cancel = CancelToken();
+    Model::load(std::filesystem::path(TEST_MODELS) / "gains.onnx", options)->memory_estimate();
+  };
+  load_cancellable();
+  EXPECT_EQ(messages, 2U);
+  EXPECT_EQ(demucs_ort_set_log(DEMUCS_ORT_LOG_OFF, nullptr, nullptr), DEMUCS_ORT_OK);
 }
 
 TEST(AllocationFailure, LoadingThroughTheCInterface) {

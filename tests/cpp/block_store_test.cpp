@@ -16,6 +16,8 @@
 #include "deck/stem_cache.hpp"
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/log.hpp"
+#include "heard_log.hpp"
 #include "held_spill_file.hpp"
 
 using namespace demucs_ort;
@@ -149,7 +151,10 @@ TEST(BlockStore, ForgetsWhatWasSpilledWhenTheDiskFails) {
   }
   store.drop({Surplus::Kind::final, 1});
   EXPECT_FALSE(store.spill_failure());
+  const HeardLog heard(LogLevel::warning);
   EXPECT_FALSE(store.load(1));
+  EXPECT_EQ(heard.count(LogLevel::warning, "a deck gives up its spill file and keeps fewer stems: the disk is gone"),
+            1U);
   ASSERT_TRUE(store.spill_failure());
   EXPECT_STREQ(store.spill_failure()->what(), "the disk is gone");
   EXPECT_FALSE(store.spills());

@@ -60,11 +60,14 @@ static int is_share(const buffers* all, size_t stem, float gain) {
 static void test_structs_have_the_layout_of_the_first_release(void) {
   if (sizeof(void*) != 8 || sizeof(size_t) != 8) return;
   CHECK(sizeof(demucs_ort_status) == 4);
-  CHECK(sizeof(demucs_ort_model_options) == 80);
+  CHECK(sizeof(demucs_ort_model_options) == 88);
   CHECK(offsetof(demucs_ort_model_options, onnxruntime_library) == 24);
   CHECK(offsetof(demucs_ort_model_options, low_priority) == 52);
   CHECK(offsetof(demucs_ort_model_options, max_batch) == 56);
   CHECK(offsetof(demucs_ort_model_options, provider_library) == 72);
+  CHECK(offsetof(demucs_ort_model_options, cancel) == 80);
+  CHECK(sizeof(demucs_ort_memory_estimate) == 32);
+  CHECK(offsetof(demucs_ort_memory_estimate, total) == 24);
   CHECK(sizeof(demucs_ort_model_info) == 136);
   CHECK(offsetof(demucs_ort_model_info, precision) == 56);
   CHECK(offsetof(demucs_ort_model_info, runtime_version) == 96);
@@ -97,6 +100,59 @@ static void test_model_tells_what_it_is(void) {
   demucs_ort_model_free(model);
 }
 
+static void test_loading_is_cancelled(void) {
+  demucs_ort_model* model = NULL;
+  demucs_ort_cancel* cancel = NULL;
+  demucs_ort_model_options options;
+  CHECK(demucs_ort_cancel_create(&cancel) == DEMUCS_ORT_OK);
+  CHECK(demucs_ort_model_options_init(&options, sizeof options) == DEMUCS_ORT_OK);
+  CHECK(options.cancel == NULL);
+  options.cancel = cancel;
+  CHECK(demucs_ort_model_load(path_of("specialists.json"), &options, &model) == DEMUCS_ORT_OK);
+  demucs_ort_cancel_request(cancel);
+  CHECK_FAILS(demucs_ort_model_prepare(model, NULL, 0, cancel), DEMUCS_ORT_CANCELLED, "loading of the model was");
+  CHECK(demucs_ort_model_prepare(model, NULL, 0, NULL) == DEMUCS_ORT_OK);
+  demucs_ort_model_free(model);
+  model = NULL;
+  CHECK_FAILS(demucs_ort_model_load(path_of("gains.onnx"), &options, &model), DEMUCS_ORT_CANCELLED, "loading of");
+  CHECK(model == NULL);
+  demucs_ort_cancel_free(cancel);
+}
+
+static void test_memory_estimate(void) {
+  demucs_ort_model* model = load("gains.onnx");
+  demucs_ort_memory_estimate memory = {.struct_size = sizeof memory};
+  CHECK(demucs_ort_model_memory_estimate(model, &memory) == DEMUCS_ORT_OK);
+  CHECK(memory.per_run == 20U * sources * channels * segment * sizeof(float));
+  CHECK(memory.loaded > 0 && memory.total >= memory.loaded + memory.per_run);
+  CHECK(memory.struct_size == sizeof memory);
+  memory.struct_size = 8;
+  CHECK_FAILS(demucs_ort_model_memory_estimate(model, &memory), DEMUCS_ORT_INVALID_ARGUMENT, "struct_size");
+  CHECK_FAILS(demucs_ort_model_memory_estimate(model, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "memory is NULL");
+  CHECK_FAILS(demucs_ort_model_memory_estimate(NULL, &memory), DEMUCS_ORT_INVALID_ARGUMENT, "model is NULL");
+  demucs_ort_model_free(model);
+}
+
+static void count_message(void* user_data, int32_t level, const char* message) {
+  if (level == DEMUCS_ORT_LOG_INFO && strstr(message, "loaded '") == message) ++*(int*)user_data;
+}
+
+static void test_log(void) {
+  int messages = 0;
+  CHECK_FAILS(demucs_ort_set_log(5, count_message, &messages), DEMUCS_ORT_INVALID_ARGUMENT, "no log level 5");
+  CHECK_FAILS(demucs_ort_set_log(-1, NULL, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "no log level -1");
+  CHECK(demucs_ort_set_log(DEMUCS_ORT_LOG_INFO, count_message, &messages) == DEMUCS_ORT_OK);
+  demucs_ort_model_free(load("gains.onnx"));
+  CHECK(messages == 1);
+  CHECK(demucs_ort_set_log(DEMUCS_ORT_LOG_WARNING, count_message, &messages) == DEMUCS_ORT_OK);
+  demucs_ort_model_free(load("gains.onnx"));
+  CHECK(demucs_ort_set_log(DEMUCS_ORT_LOG_INFO, NULL, NULL) == DEMUCS_ORT_OK);
+  demucs_ort_model_free(load("gains.onnx"));
+  CHECK(demucs_ort_set_log(DEMUCS_ORT_LOG_OFF, count_message, &messages) == DEMUCS_ORT_OK);
+  demucs_ort_model_free(load("gains.onnx"));
+  CHECK(messages == 1);
+}
+
 static void test_versions(void) {
   char text[64];
   snprintf(text, sizeof text, "%d.%d.%d", DEMUCS_ORT_VERSION_MAJOR, DEMUCS_ORT_VERSION_MINOR, DEMUCS_ORT_VERSION_PATCH);
@@ -127,10 +183,10 @@ static void test_a_bag_tells_what_it_has_become(void) {
   CHECK(strcmp(before, "auto") == 0 && info.max_concurrent_runs == 3 && info.member_count == 2);
   CHECK(strcmp(info.members[0], "gains.onnx") == 0 && strcmp(info.members[1], "other.onnx") == 0);
   const uint8_t bass[] = {0, 1};
-  CHECK_FAILS(demucs_ort_model_prepare(model, bass, 1), DEMUCS_ORT_INVALID_ARGUMENT, "one flag for each");
-  CHECK_FAILS(demucs_ort_model_prepare(model, bass, 0), DEMUCS_ORT_INVALID_ARGUMENT, "empty list");
-  CHECK_FAILS(demucs_ort_model_prepare(NULL, NULL, 0), DEMUCS_ORT_INVALID_ARGUMENT, "model is NULL");
-  CHECK(demucs_ort_model_prepare(model, bass, 2) == DEMUCS_ORT_OK);
+  CHECK_FAILS(demucs_ort_model_prepare(model, bass, 1, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "one flag for each");
+  CHECK_FAILS(demucs_ort_model_prepare(model, bass, 0, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "empty list");
+  CHECK_FAILS(demucs_ort_model_prepare(NULL, NULL, 0, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "model is NULL");
+  CHECK(demucs_ort_model_prepare(model, bass, 2, NULL) == DEMUCS_ORT_OK);
   CHECK(demucs_ort_model_get_info(model, &info) == DEMUCS_ORT_OK);
   CHECK(strcmp(info.provider, "cpu") == 0 && strcmp(before, "auto") == 0);
   int rejected = 0;
@@ -642,6 +698,9 @@ int main(int argc, char** argv) {
   CHECK(strcmp(demucs_ort_last_error(), "") == 0);
   test_structs_have_the_layout_of_the_first_release();
   test_model_tells_what_it_is();
+  test_loading_is_cancelled();
+  test_memory_estimate();
+  test_log();
   test_versions();
   test_a_bag_tells_what_it_has_become();
   test_newer_and_older_structs();

@@ -20,8 +20,10 @@
 
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/log.hpp"
 #include "demucs_ort/separator.hpp"
 #include "model/onnxruntime_library.hpp"
+#include "status_of.hpp"
 
 #ifndef _WIN32
 #include <fcntl.h>
@@ -115,6 +117,67 @@ TEST(Model, TellsOfEveryLibraryWhyItIsNoOnnxRuntime) {
   }
 }
 
+TEST(Model, IsNotLoadedWithATokenThatWasRequested) {
+  ModelOptions options;
+  options.cancel.request();
+  const auto bytes = bytes_of("gains.onnx");
+  for (const char* name : {"gains.onnx", "specialists.json"}) {
+    EXPECT_EQ(status_of([&] { Model::load(path_of(name), options); }), Status::cancelled);
+  }
+  EXPECT_EQ(status_of([&] { Model::load(bytes.data(), bytes.size(), options); }), Status::cancelled);
+}
+
+TEST(Model, StopsLoadingInsideOnnxRuntime) {
+  const auto said_while_loading = [](const ModelOptions& options, bool cancels) {
+    std::size_t said = 0;
+    set_log(LogLevel::debug, [&](LogLevel, const std::string& message) {
+      if (message.starts_with("ONNX Runtime: ") && ++said == 1 && cancels) options.cancel.request();
+    });
+    if (cancels) {
+      try {
+        Model::load(path_of("slow.onnx"), options);
+        ADD_FAILURE() << "loaded";
+      } catch (const Error& error) {
+        EXPECT_EQ(error.status(), Status::cancelled);
+        EXPECT_STREQ(error.what(), "the loading of the model was cancelled");
+      }
+    } else {
+      Model::load(path_of("slow.onnx"), options);
+    }
+    set_log(LogLevel::off);
+    return said;
+  };
+  said_while_loading({}, false);  // the first load of a process is told more
+  const std::size_t all = said_while_loading({}, false);
+  ModelOptions options;
+  options.provider = "auto";  // does not take the cancelling for a reason to try the next
+  const std::size_t until_cancelled = said_while_loading(options, true);
+  EXPECT_GT(until_cancelled, 0U);
+  EXPECT_LT(until_cancelled, all) << "ONNX Runtime went on";
+  EXPECT_EQ(said_while_loading({}, false), all) << "the next load is another one";
+}
+
+TEST(Model, ForgetsTheTokenOfLoading) {
+  ModelOptions options;
+  const auto model = Model::load(path_of("specialists.json"), options);
+  options.cancel.request();
+  EXPECT_NO_THROW(model->prepare());
+}
+
+TEST(Model, EstimatesItsMemory) {
+  ModelOptions options;
+  options.max_concurrent_runs = 3;
+  options.max_batch = 2;
+  const auto memory = Model::load(path_of("gains.onnx"), options)->memory_estimate();
+  EXPECT_EQ(memory.per_run, 20U * 2 * 2 * 2 * 1000 * 4);  // tensors alive, segments, stems, channels, frames, bytes
+  EXPECT_EQ(memory.loaded, (16U << 20U) + 16);
+  EXPECT_EQ(memory.total, memory.loaded + 3 * memory.per_run);
+  const auto bytes = bytes_of("gains.onnx");
+  EXPECT_EQ(Model::load(bytes.data(), bytes.size(), options)->memory_estimate().loaded, memory.loaded);
+  const auto bag = Model::load(path_of("specialists.json"), options);
+  EXPECT_EQ(bag->memory_estimate().loaded, 2 * memory.loaded) << "also of members that are not loaded yet";
+}
+
 TEST(Bag, EveryStemComesFromItsSpecialist) {
   const auto model = Model::load(path_of("specialists.json"));
   EXPECT_EQ(model->info().name, "bag");
@@ -168,19 +231,25 @@ TEST(Bag, RunsALoadedMemberWhileAnotherLoads) {
   const auto slow = folder / "other.onnx";
   std::filesystem::remove(slow);
   ASSERT_EQ(mkfifo(slow.c_str(), 0600), 0);
-  auto loading = std::async(std::launch::async, [&] { model->prepare(bass); });
+  CancelToken cancel, cancel_other;
+  auto loading = std::async(std::launch::async, [&] { model->prepare(bass, cancel); });
   const int writer = open(slow.c_str(), O_WRONLY);  // returns as soon as somebody reads
+  auto waiting = std::async(std::launch::async, [&] { model->prepare(bass, cancel_other); });
+  cancel_other.request();  // whoever waits until the other one has loaded it does not wait any longer
+  EXPECT_EQ(status_of([&] { waiting.get(); }), Status::cancelled);
   const auto mix = noise(2000);
   std::vector<float> stems(4000);
   auto playing = std::async(std::launch::async, [&] { model->run(mix.data(), 1, stems.data(), {{}, drums}); });
   EXPECT_EQ(playing.wait_for(std::chrono::seconds(30)), std::future_status::ready);
   EXPECT_EQ(model->provider(), "cpu");
-  std::filesystem::remove(slow);  // it will be opened once more
-  std::ofstream(slow) << "no model";
+  cancel.request();
   close(writer);
   playing.get();
   EXPECT_FLOAT_EQ(stems[1234], 0.75F * mix[1234]);
-  EXPECT_THROW(loading.get(), Error);
+  EXPECT_EQ(status_of([&] { loading.get(); }), Status::cancelled);
+  std::filesystem::remove(slow);
+  std::filesystem::copy(path_of("other.onnx"), slow);
+  model->prepare(bass);  // nothing is left of it
   std::filesystem::remove_all(folder);
 }
 #endif

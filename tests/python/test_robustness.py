@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import resource
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import hypothesis
 import numpy as np
 import pytest
 from demucs_export import Report
+from demucs_native._runtime import onnxruntime_library
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from support import Cli, music, preloading, write_wav
@@ -153,6 +155,22 @@ def test_memory_that_runs_out_leaves_no_stem(cli: Cli, small_export: Report, tmp
         if done.returncode == 1:
             assert done.stderr == "demucs_ort_cli: there is not enough memory\n"
     assert 1 in codes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="compiles a library")
+@pytest.mark.parametrize("model", ["gains.onnx", "specialists.json"])
+def test_an_interrupt_while_the_model_loads_leaves_nothing(
+    cli: Cli, gains_model: Path, tmp_path: Path, model: str
+) -> None:
+    library = tmp_path / "libonnxruntime.so"
+    source = Path(__file__).with_name("interrupting_onnxruntime.c")
+    subprocess.run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    runtimes = {"DEMUCS_ORT_ONNXRUNTIME": str(library), "REAL_ONNXRUNTIME": str(onnxruntime_library())}
+    song = write_wav(tmp_path / "song.wav", music(3000))
+    done = cli("-m", gains_model.with_name(model), song, tmp_path / "out", env={**os.environ, **runtimes})
+    assert done.returncode == 128 + signal.SIGINT, done.stderr
+    assert done.stderr == "demucs_ort_cli: the loading of the model was cancelled\n"
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@
  *     demucs_ort_separator_free(separator);
  *     demucs_ort_model_free(model);
  *
- * The functions do what the C++ classes of model.hpp, separator.hpp and cancel.hpp do; their documentation holds here,
- * too. No C++ exception leaves the library.
+ * The functions do what the C++ classes of model.hpp, separator.hpp, cancel.hpp and log.hpp do; their documentation
+ * holds here, too. No C++ exception leaves the library.
  *
  * - Functions that can fail return a status; demucs_ort_last_error() then has the sentence. A call changes what it
  *   returns through pointers only if it succeeds.
@@ -94,6 +94,24 @@ DEMUCS_ORT_EXPORT void demucs_ort_cancel_request(const demucs_ort_cancel* cancel
 /* 1 or 0. Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT int32_t demucs_ort_cancel_requested(const demucs_ort_cancel* cancel);
 
+/* ---------------------------------------------------------------------------------------------------------- log */
+
+enum {
+  DEMUCS_ORT_LOG_OFF = 0,
+  DEMUCS_ORT_LOG_ERROR = 1,   /* something failed that no status reports */
+  DEMUCS_ORT_LOG_WARNING = 2, /* something works less well than it was meant to */
+  DEMUCS_ORT_LOG_INFO = 3,    /* what a bug report needs */
+  DEMUCS_ORT_LOG_DEBUG = 4    /* also runs that waited, and what ONNX Runtime tells of loading */
+};
+
+/* Takes one message: UTF-8, one sentence without a line end, valid during the call. Runs on any thread, also on the
+ * library's own; calls never overlap. What it may do is written at demucs_ort::LogCallback. */
+typedef void (*demucs_ort_log_callback)(void* user_data, int32_t level, const char* message);
+
+/* Tells `log` what is as important as `level`; see demucs_ort::set_log. DEMUCS_ORT_LOG_OFF or NULL ends it: when the
+ * call returns, the callback before is not running and will not be called again. Thread: any. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_set_log(int32_t level, demucs_ort_log_callback log, void* user_data);
+
 /* -------------------------------------------------------------------------------------------------------- model */
 
 /* A loaded model. It does not change; any number of threads may share it. */
@@ -112,6 +130,7 @@ typedef struct demucs_ort_model_options {
   uint32_t max_batch;                  /* segments of one inference, at most 64; 0: chosen, 2 on cuda, else 1 */
   size_t memory_mb;                    /* MiB for inferences at a time; 0: a quarter of what the process may have */
   const char* provider_library;        /* path of a library that has `provider`; NULL: ONNX Runtime has it */
+  const demucs_ort_cancel* cancel;     /* stops loading, which then fails with CANCELLED; NULL: nothing stops it */
 } demucs_ort_model_options;
 
 /* The threads that `threads` 0 stands for: one for each core that this process may use. Thread: any. */
@@ -128,7 +147,7 @@ DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_options_init(demucs_ort_mod
                                                                   size_t struct_size);
 
 /* Loads and checks an .onnx or .ort file, or the .json file of a bag. Blocks. Can fail with BAD_MODEL,
- * INVALID_ARGUMENT, RUNTIME_MISSING, RUNTIME_FAILED. Thread: any. */
+ * INVALID_ARGUMENT, RUNTIME_MISSING, RUNTIME_FAILED, CANCELLED. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_load(const char* path, const demucs_ort_model_options* options,
                                                           demucs_ort_model** model);
 /* The same from `size` bytes in memory, which may be freed after the call. Thread: any. */
@@ -171,9 +190,22 @@ DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_rejected_providers(
     const demucs_ort_model* model, void (*take)(void* user_data, const char* sentence), void* user_data);
 
 /* Loads the members of a bag that the wanted sources need, which otherwise the first run does. `wanted`: a flag, 0 or
- * 1, for each of the model's sources; NULL: all of them. Blocks. Thread: any. */
+ * 1, for each of the model's sources; NULL: all of them. `cancel` stops it; it may be NULL. Blocks. Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_prepare(const demucs_ort_model* model, const uint8_t* wanted,
-                                                             size_t wanted_count);
+                                                             size_t wanted_count, const demucs_ort_cancel* cancel);
+
+/* See demucs_ort::MemoryEstimate. In bytes. */
+typedef struct demucs_ort_memory_estimate {
+  size_t struct_size;
+  uint64_t loaded;  /* the weights and what belongs to them */
+  uint64_t per_run; /* one inference */
+  uint64_t total;   /* the model with as many inferences at a time as it runs */
+} demucs_ort_memory_estimate;
+
+/* What the model takes of memory. Set memory->struct_size to sizeof(demucs_ort_memory_estimate) before the call; the
+ * rest is filled in. Thread: any. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_model_memory_estimate(const demucs_ort_model* model,
+                                                                     demucs_ort_memory_estimate* memory);
 
 enum { DEMUCS_ORT_PRIORITY_BACKGROUND = -1, DEMUCS_ORT_PRIORITY_NORMAL = 0, DEMUCS_ORT_PRIORITY_FOREGROUND = 1 };
 

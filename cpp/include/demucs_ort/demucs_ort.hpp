@@ -8,7 +8,8 @@
 ///
 /// Which header for what: separator.hpp separates whole tracks, deck.hpp a track while it plays, stream.hpp audio that
 /// arrives (a microphone, a plug-in). model.hpp loads what all of them share, cancel.hpp stops them, error.hpp says
-/// what went wrong. c_api.h, c_api_deck.h and c_api_stream.h are the same for C and for every language that can call C.
+/// what went wrong, log.hpp what goes on. c_api.h, c_api_deck.h and c_api_stream.h are the same for C and for every
+/// language that can call C.
 ///
 /// Every function states its thread rule:
 /// - "Thread: any": may be called from any thread at any time; may block, unless it is marked real-time safe.
@@ -20,6 +21,7 @@
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/log.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "demucs_ort/stream.hpp"

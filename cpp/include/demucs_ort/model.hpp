@@ -11,6 +11,7 @@
 ///     for (const auto& reason : model->rejected_providers()) std::puts(reason.c_str());
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -48,6 +49,13 @@ struct RunOptions {
   CancelToken cancel;                    ///< stops the call from another thread
   SourceMask wanted;                     ///< the sources that are needed; a bag computes only these
   Priority priority = Priority::normal;  ///< among the callers that wait for the model
+};
+
+/// What a model takes of memory, in bytes: with the provider cpu of this process's, with others of their device's.
+struct MemoryEstimate {
+  std::uint64_t loaded = 0;   ///< the weights and what belongs to them; of a bag: of all its members
+  std::uint64_t per_run = 0;  ///< one inference of `max_batch` segments, while it runs and until the model goes
+  std::uint64_t total = 0;    ///< the model with `max_concurrent_runs` inferences at a time
 };
 
 struct ModelOptions {
@@ -89,6 +97,10 @@ struct ModelOptions {
   /// one library: the first load decides. The host may use another one beside it (docs/embedding.md#onnx-runtime).
   /// Builds that link ONNX Runtime ignore this field.
   std::filesystem::path onnxruntime_library;
+  /// Stops `Model::load` from another thread: it then throws `Error` cancelled and leaves nothing. ONNX Runtime before
+  /// 1.22 cannot be interrupted while it loads, and not every provider while it compiles: the call then ends at the
+  /// next step. Afterwards the token is not used: `prepare` and `run`, which load the members of a bag, have their own.
+  CancelToken cancel;
 };
 
 /// One loaded model, or a bag of models that separates as one. It does not change after loading: share it between
@@ -100,8 +112,8 @@ class DEMUCS_ORT_EXPORT Model {
  public:
   /// Loads and checks an .onnx or .ort file, or the .json file of a bag. The members of a bag lie beside it; each is
   /// loaded when a source first needs it. Blocks, about half a second for htdemucs.
-  /// Throws `Error`: bad_model, invalid_argument (an option), runtime_missing, runtime_failed (the provider).
-  /// Thread: any.
+  /// Throws `Error`: bad_model, invalid_argument (an option), runtime_missing, runtime_failed (the provider),
+  /// cancelled. Thread: any.
   static std::shared_ptr<const Model> load(const std::filesystem::path& file, const ModelOptions& options = {});
 
   /// The same from `size` bytes in memory. They may be freed after the call.
@@ -142,14 +154,21 @@ class DEMUCS_ORT_EXPORT Model {
   /// Threads that all inferences share, as `ModelOptions::threads`.
   /// Thread: any; real-time safe.
   unsigned threads() const noexcept;
+  /// What the model takes of memory with its options, so that a host can tell how many models, or runs at a time, it
+  /// can afford. It follows from the shapes in the file and is within a quarter of what the provider cpu takes for
+  /// HTDemucs (docs/embedding.md#memory); others may take more. Not in it: ONNX Runtime itself (about 40 MB), a
+  /// separator's, a deck's or a stream's buffers, and what loading takes for a moment, which is up to the size of the
+  /// weights again. Thread: any; real-time safe.
+  MemoryEstimate memory_estimate() const noexcept;
   /// The version of the ONNX Runtime library in use, e.g. "1.31.1".
   /// Thread: any; real-time safe.
   const std::string& runtime_version() const noexcept;
 
   /// Loads the members of a bag that the wanted sources need, which otherwise the first `run` does. A single model has
-  /// nothing left to load. Blocks. Throws `Error`: bad_model, invalid_argument (mask), runtime_missing, runtime_failed.
+  /// nothing left to load. Blocks; `cancel` stops it. Throws `Error`: bad_model, invalid_argument (mask),
+  /// runtime_missing, runtime_failed, cancelled.
   /// Thread: any.
-  void prepare(const SourceMask& wanted = {}) const;
+  void prepare(const SourceMask& wanted = {}, const CancelToken& cancel = {}) const;
 
   /// One inference, without normalisation and overlap-add; most callers want `Separator`.
   /// `mix` is [batch][channels][segment_frames] and `stems` [batch][sources][channels][segment_frames], both contiguous

@@ -100,9 +100,9 @@ using Write = std::function<void(std::size_t first, std::size_t frames, const fl
 /// `Model`. Audio is float32 at `SeparatorOptions::sample_rate`, full scale 1.0, any finite level.
 class DEMUCS_ORT_EXPORT Separator {
  public:
-  /// Loads what the stems need of a bag of models. Throws `Error` invalid_argument if an option is out of range or
-  /// names an unknown stem, and what `Model::prepare` throws.
-  explicit Separator(std::shared_ptr<const Model> model, SeparatorOptions options = {});
+  /// Loads what the stems need of a bag of models; `cancel` stops that. Throws `Error` invalid_argument if an option is
+  /// out of range or names an unknown stem, and what `Model::prepare` throws.
+  explicit Separator(std::shared_ptr<const Model> model, SeparatorOptions options = {}, const CancelToken& cancel = {});
   Separator(Separator&&) noexcept;
   Separator& operator=(Separator&&) noexcept;
   ~Separator();

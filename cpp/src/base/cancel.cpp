@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "base/cancel_state.hpp"
@@ -31,8 +32,8 @@ OnCancel::~OnCancel() {
   state_->stops.erase(entry_);
 }
 
-void throw_if_cancelled(const CancelToken& token) {
-  if (token.requested()) throw Error(Status::cancelled, "the separation was cancelled");
+void throw_if_cancelled(const CancelToken& token, const char* what) {
+  if (token.requested()) throw Error(Status::cancelled, std::string(what) + " was cancelled");
 }
 
 }  // namespace demucs_ort

@@ -29,7 +29,10 @@ class OnCancel {
   std::list<std::function<void()>>::iterator entry_;
 };
 
-/// Throws Error cancelled if the token was triggered.
-void throw_if_cancelled(const CancelToken& token);
+/// What a cancelled `Model::load` was about.
+constexpr const char* loading = "the loading of the model";
+
+/// Throws Error cancelled, of `what` was going on, if the token was triggered.
+void throw_if_cancelled(const CancelToken& token, const char* what = "the separation");
 
 }  // namespace demucs_ort

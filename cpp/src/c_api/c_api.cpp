@@ -32,8 +32,10 @@ constexpr std::size_t first_model_options = DEMUCS_ORT_FIRST_SIZE(demucs_ort_mod
 constexpr std::size_t first_model_info = DEMUCS_ORT_FIRST_SIZE(demucs_ort_model_info, max_concurrent_runs);
 constexpr std::size_t first_run_options = DEMUCS_ORT_FIRST_SIZE(demucs_ort_run_options, priority);
 constexpr std::size_t first_separator_options = DEMUCS_ORT_FIRST_SIZE(demucs_ort_separator_options, priority);
+constexpr std::size_t first_memory_estimate = DEMUCS_ORT_FIRST_SIZE(demucs_ort_memory_estimate, total);
 static_assert(never_changes(first_model_options, 56) && never_changes(first_model_info, 128) &&
-              never_changes(first_run_options, 40) && never_changes(first_separator_options, 88));
+              never_changes(first_memory_estimate, 32) && never_changes(first_run_options, 40) &&
+              never_changes(first_separator_options, 88));
 
 ModelOptions convert_model(const demucs_ort_model_options* given) {
   ModelOptions options;
@@ -53,6 +55,7 @@ ModelOptions convert_model(const demucs_ort_model_options* given) {
   options.max_batch = known.max_batch;
   options.memory_mb = known.memory_mb;
   options.provider_library = path(known.provider_library);
+  if (known.cancel != nullptr) options.cancel = known.cancel->token;
   return options;
 }
 
@@ -180,6 +183,15 @@ int32_t demucs_ort_cancel_requested(const demucs_ort_cancel* cancel) {
   return cancel != nullptr && cancel->token.requested() ? 1 : 0;
 }
 
+demucs_ort_status demucs_ort_set_log(int32_t level, demucs_ort_log_callback log, void* user_data) {
+  return status_of([&] {
+    if (log == nullptr) return set_log(static_cast<LogLevel>(level));
+    set_log(static_cast<LogLevel>(level), [log, user_data](LogLevel of, const std::string& message) {
+      log(user_data, static_cast<std::int32_t>(of), message.c_str());
+    });
+  });
+}
+
 demucs_ort_status demucs_ort_model_options_init(demucs_ort_model_options* options, size_t struct_size) {
   return status_of([&] {
     require(options, "options");
@@ -256,10 +268,21 @@ demucs_ort_status demucs_ort_model_rejected_providers(const demucs_ort_model* mo
   });
 }
 
-demucs_ort_status demucs_ort_model_prepare(const demucs_ort_model* model, const uint8_t* wanted, size_t wanted_count) {
+demucs_ort_status demucs_ort_model_prepare(const demucs_ort_model* model, const uint8_t* wanted, size_t wanted_count,
+                                           const demucs_ort_cancel* cancel) {
   return status_of([&] {
     require(model, "model");
-    model->model->prepare(source_mask(wanted, wanted_count));
+    model->model->prepare(source_mask(wanted, wanted_count), token(cancel));
+  });
+}
+
+demucs_ort_status demucs_ort_model_memory_estimate(const demucs_ort_model* model, demucs_ort_memory_estimate* memory) {
+  return status_of([&] {
+    require(model, "model");
+    require(memory, "memory");
+    const MemoryEstimate from = model->model->memory_estimate();
+    fill(memory, demucs_ort_memory_estimate{0, from.loaded, from.per_run, from.total}, memory->struct_size,
+         first_memory_estimate);
   });
 }
 

@@ -4,14 +4,17 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "base/log.hpp"
 #include "base/spill_file.hpp"
 #include "deck/block_grid.hpp"
 #include "deck/block_table.hpp"
 #include "deck/stem_cache.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/log.hpp"
 
 namespace demucs_ort {
 namespace {
@@ -106,10 +109,14 @@ std::unique_ptr<const StemBlock> BlockStore::load(std::size_t block) {
 
 void BlockStore::stop_spilling(const Error& failure) noexcept {
   file_.reset();
-  const std::lock_guard lock(mutex_);
-  spill_failure_ = failure;
-  table_.spills = false;
-  for (BlockStatus& status : table_.blocks) status.spilled = false;
+  {
+    const std::lock_guard lock(mutex_);
+    spill_failure_ = failure;
+    table_.spills = false;
+    for (BlockStatus& status : table_.blocks) status.spilled = false;
+  }
+  log(LogLevel::warning,
+      [&] { return std::string("a deck gives up its spill file and keeps fewer stems: ") + failure.what(); });
 }
 
 std::optional<Error> BlockStore::spill_failure() const {

@@ -10,11 +10,13 @@
 #include <utility>
 
 #include "base/background_thread.hpp"
+#include "base/log.hpp"
 #include "deck/deck_engine.hpp"
 #include "deck/deck_failure.hpp"
 #include "demucs_ort/cancel.hpp"
 #include "demucs_ort/deck.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/log.hpp"
 #include "demucs_ort/model.hpp"
 
 namespace demucs_ort {
@@ -163,7 +165,13 @@ std::optional<DeckFailure> DeckWorkers::execute(Worker& worker) noexcept {
     perform(worker);
     return std::nullopt;
   } catch (...) {
-    return DeckFailure::current();
+    auto failure = DeckFailure::current();
+    if (failure.status != Status::cancelled) {
+      log(LogLevel::error, [&] {
+        return "a deck failed: " + (failure.message.empty() ? "there is not enough memory" : failure.message);
+      });
+    }
+    return failure;
   }
 }
 

@@ -35,11 +35,15 @@ ComputeShares choose_shares(const ModelOptions& options, const std::string& prov
   return shares;
 }
 
+std::uint64_t run_bytes(const ModelInfo& info, unsigned batch) {
+  return stems_in_flight * batch * info.sources.size() * info.channels * info.segment_frames * sizeof(float);
+}
+
 unsigned affordable_runs(const ModelOptions& options, const ModelInfo& info, unsigned runs) {
   if (options.max_concurrent_runs > 0 || runs == 1) return runs;
   const std::uint64_t budget = options.memory_mb > 0 ? std::uint64_t{options.memory_mb} << 20U : usable_memory() / 4;
   if (budget == 0) return runs;
-  const std::uint64_t one = stems_in_flight * info.sources.size() * info.channels * info.segment_frames * sizeof(float);
+  const std::uint64_t one = run_bytes(info, std::max(options.max_batch, 1U));
   return static_cast<unsigned>(std::clamp<std::uint64_t>(budget / one, 1, runs));
 }
 

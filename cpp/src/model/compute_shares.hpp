@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "demucs_ort/model.hpp"
@@ -15,6 +16,9 @@ struct ComputeShares {
 
 /// What the caller has asked for, and what he leaves open chosen for the provider.
 ComputeShares choose_shares(const ModelOptions& options, const std::string& provider);
+
+/// The bytes that one run of so many segments takes, besides the loaded model.
+std::uint64_t run_bytes(const ModelInfo& info, unsigned batch);
 
 /// How many of the chosen runs the memory allows, at least one. What the caller has asked for stays.
 unsigned affordable_runs(const ModelOptions& options, const ModelInfo& info, unsigned runs);

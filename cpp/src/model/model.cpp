@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <memory>
@@ -13,13 +15,17 @@
 #include <vector>
 
 #include "base/cancel_state.hpp"
+#include "base/log.hpp"
 #include "base/process.hpp"
 #include "base/usable_cores.hpp"
 #include "base/utf8.hpp"
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/log.hpp"
 #include "model/bag.hpp"
 #include "model/compute_shares.hpp"
 #include "model/model_session.hpp"
+#include "model/model_weights.hpp"
 #include "model/run_queue.hpp"
 
 namespace demucs_ort {
@@ -41,12 +47,54 @@ void check(const ModelOptions& options) {
   }
 }
 
+/// What a session has besides its weights: the graph, its kernels, and weights that these keep in an order of their
+/// own.
+constexpr std::uint64_t session_bytes = std::uint64_t{16} << 20U;
+
+bool computes_in_half(const ModelInfo& info) { return info.precision == "fp16-gpu"; }
+
+/// The options for what is loaded after `Model::load`, whose token has done its work.
+ModelOptions without_cancel(ModelOptions options) {
+  options.cancel = CancelToken();
+  return options;
+}
+
+using Clock = std::chrono::steady_clock;
+
+std::string milliseconds_since(Clock::time_point begin) {
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
+  return std::to_string(took.count()) + " ms";
+}
+
+std::string count(std::size_t number, const std::string& what) {
+  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
+void log_loaded(const ModelSession& session, const std::string& what, Clock::time_point begin) noexcept {
+  log(LogLevel::info, [&] {
+    const ComputeShares& shares = session.shares();
+    return "loaded " + what + " (" + session.info().name + ", " + session.info().precision + ") in " +
+           milliseconds_since(begin) + ": provider " + session.provider() + ", ONNX Runtime " +
+           session.runtime_version() + ", " + count(shares.threads, "thread") + ", " + count(shares.runs, "run") +
+           " at a time of " + count(session.max_batch(), "segment");
+  });
+}
+
+/// Loads a single model.
+template <typename... Source>
+std::unique_ptr<const ModelSession> open_session(const std::string& what, const Source&... source) {
+  const auto begin = Clock::now();
+  auto session = std::make_unique<const ModelSession>(source...);
+  log_loaded(*session, what, begin);
+  return session;
+}
+
 }  // namespace
 
 /// A single model is the one member of a bag of its own.
 struct Model::Impl {
   struct Member {
-    std::unique_ptr<const ModelSession> session;      // guarded by `loading`
+    std::unique_ptr<const ModelSession> session;      // of whose turn of `loads` it is
     std::atomic<const ModelSession*> ready{nullptr};  // the same, once it is loaded
   };
 
@@ -56,17 +104,19 @@ struct Model::Impl {
   ComputeShares shares;
   RunQueue queue;
   std::vector<Member> members;
-  std::mutex loading;              // held while a member loads; runs of loaded members do not take it
-  ModelOptions options;            // of the next member to load; guarded by `loading`
+  std::uint64_t weight_bytes;      // of all members
+  RunQueue loads{1};               // one member at a time; runs of loaded members do not wait here
+  ModelOptions options;            // of the next member to load; of whose turn of `loads` it is
   mutable std::mutex facts_mutex;  // guards the following, and is never held for long
   std::string provider;            // that of the first member, and then of all
   std::vector<std::string> rejected_providers;
 
-  explicit Impl(std::unique_ptr<const ModelSession> single, const ModelOptions& options_in)
+  Impl(std::unique_ptr<const ModelSession> single, const ModelOptions& options_in, std::uint64_t weight_bytes_in)
       : shares(single->shares()),
         queue(shares.runs),
         members(1),
-        options(options_in),
+        weight_bytes(weight_bytes_in),
+        options(without_cancel(options_in)),
         provider(single->provider()),
         rejected_providers(single->rejected_providers()) {
     bag.info = single->info();
@@ -82,17 +132,26 @@ struct Model::Impl {
         shares(choose_shares(options_in, ModelSession::first_candidate(options_in))),
         queue(shares.runs = affordable_runs(options_in, bag.info, shares.runs)),
         members(bag.members.size()),
-        options(options_in),
+        weight_bytes(0),
+        options(without_cancel(options_in)),
         provider(options_in.provider) {
     options.max_concurrent_runs = shares.runs;  // of every member the same
+    for (const auto& member : bag.members) {
+      throw_if_cancelled(options_in.cancel, loading);
+      weight_bytes += loaded_weight_bytes(member.file, computes_in_half(bag.info));
+    }
   }
 
-  const ModelSession& session(std::size_t index) {
+  const ModelSession& session(std::size_t index, const CancelToken& cancel) {
     Member& member = members[index];
     if (const ModelSession* ready = member.ready.load(std::memory_order_acquire)) return *ready;
-    const std::lock_guard lock(loading);
+    throw_if_cancelled(cancel, loading);
+    const auto turn = loads.enter(Priority::normal, cancel);
     if (!member.session) {
-      auto opened = std::make_unique<const ModelSession>(bag.members[index].file, options, members.size() > 1);
+      const auto& file = bag.members[index].file;
+      ModelOptions now = options;
+      now.cancel = cancel;
+      auto opened = open_session("'" + utf8(file) + "'", file, now, members.size() > 1);
       check_member(bag, bag.members[index], opened->info());
       keep_to(*opened);
       member.session = std::move(opened);
@@ -157,22 +216,33 @@ struct Model::Impl {
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& file, const ModelOptions& options) {
   check(options);
+  throw_if_cancelled(options.cancel, loading);
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) {
     throw Error(Status::bad_model, "there is no model file '" + utf8(file) +
                                        "'; give the path of an .onnx or .ort file made by demucs-export");
   }
-  auto impl = file.extension() == ".json"
-                  ? std::make_unique<Impl>(read_bag(file), options)
-                  : std::make_unique<Impl>(std::make_unique<const ModelSession>(file, options), options);
-  return std::shared_ptr<const Model>(new Model(std::move(impl)));
+  if (file.extension() == ".json") {
+    return std::shared_ptr<const Model>(new Model(std::make_unique<Impl>(read_bag(file), options)));
+  }
+  auto session = open_session("'" + utf8(file) + "'", file, options);
+  const auto weights = loaded_weight_bytes(file, computes_in_half(session->info()));
+  return std::shared_ptr<const Model>(new Model(std::make_unique<Impl>(std::move(session), options, weights)));
 }
 
 std::shared_ptr<const Model> Model::load(const void* data, std::size_t size, const ModelOptions& options) {
   check(options);
   if (data == nullptr || size == 0) throw Error(Status::bad_model, "the model in memory is empty");
-  auto session = std::make_unique<const ModelSession>(data, size, options);
-  return std::shared_ptr<const Model>(new Model(std::make_unique<Impl>(std::move(session), options)));
+  throw_if_cancelled(options.cancel, loading);
+  auto session = open_session("a model in memory", data, size, options);
+  const ReadAt read = [&](std::uint64_t offset, char* to, std::size_t wanted) {
+    if (offset >= size) return std::size_t{0};
+    const std::size_t there = std::min(wanted, size - static_cast<std::size_t>(offset));
+    std::copy_n(static_cast<const char*>(data) + offset, there, to);
+    return there;
+  };
+  const auto weights = loaded_weight_bytes(read, size, computes_in_half(session->info()));
+  return std::shared_ptr<const Model>(new Model(std::make_unique<Impl>(std::move(session), options, weights)));
 }
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -215,10 +285,18 @@ unsigned Model::threads() const noexcept { return impl_->shares.threads; }
 
 const std::string& Model::runtime_version() const noexcept { return impl_->runtime_version; }
 
-void Model::prepare(const SourceMask& wanted) const {
+MemoryEstimate Model::memory_estimate() const noexcept {
+  MemoryEstimate memory;
+  memory.loaded = impl_->weight_bytes + session_bytes * impl_->members.size();
+  memory.per_run = run_bytes(impl_->bag.info, max_batch());
+  memory.total = memory.loaded + memory.per_run * impl_->shares.runs;
+  return memory;
+}
+
+void Model::prepare(const SourceMask& wanted, const CancelToken& cancel) const {
   impl_->check(wanted);
   for (std::size_t i = 0; i < impl_->members.size(); ++i) {
-    if (impl_->needs(i, wanted)) impl_->session(i);
+    if (impl_->needs(i, wanted)) impl_->session(i, cancel);
   }
 }
 
@@ -230,14 +308,19 @@ void Model::run(const float* mix, std::size_t batch, float* stems, const RunOpti
     throw Error(Status::invalid_argument, "a batch of " + std::to_string(batch) + " segments fits no memory");
   }
   throw_if_cancelled(options.cancel);
-  prepare(options.wanted);  // before the queue, in which others would wait for it
+  prepare(options.wanted, options.cancel);  // before the queue, in which others would wait for it
+  const auto asked = Clock::now();
   const auto place = impl_->queue.enter(options.priority, options.cancel);
-  if (impl_->members.size() == 1) return impl_->session(0).run(mix, batch, stems, options.cancel);
+  if (place.waited()) {
+    log(LogLevel::debug,
+        [&] { return "a run of " + info.name + " waited " + milliseconds_since(asked) + " for its turn"; });
+  }
+  if (impl_->members.size() == 1) return impl_->session(0, options.cancel).run(mix, batch, stems, options.cancel);
   const std::unique_ptr<float[]> computed(new float[batch * size]);  // all of it will be written
   std::vector<bool> begun(info.sources.size());
   for (std::size_t i = 0; i < impl_->members.size(); ++i) {
     if (!impl_->needs(i, options.wanted)) continue;
-    impl_->session(i).run(mix, batch, computed.get(), options.cancel);
+    impl_->session(i, options.cancel).run(mix, batch, computed.get(), options.cancel);
     impl_->add(i, computed.get(), batch, begun, stems);
   }
 }

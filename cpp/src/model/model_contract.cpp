@@ -12,7 +12,9 @@
 #include <system_error>
 #include <vector>
 
+#include "base/cancel_state.hpp"
 #include "base/utf8_text.hpp"
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 
@@ -145,16 +147,18 @@ void check_self_contained(std::string_view bytes) {
   }
 }
 
-void check_file_self_contained(const std::filesystem::path& file) {
+void check_file_self_contained(const std::filesystem::path& file, const CancelToken& cancel) {
   constexpr std::size_t chunk = std::size_t{1} << 20;
   constexpr std::size_t kept = 16;  // longer than what is looked for
   std::ifstream stream(file, std::ios::binary);
   std::string bytes(kept + chunk, 'x');
   while (stream.read(bytes.data() + kept, chunk) || stream.gcount() > 0) {
+    throw_if_cancelled(cancel, loading);
     const auto end = kept + static_cast<std::size_t>(stream.gcount());
     check_self_contained(std::string_view(bytes.data(), end));
     std::copy_n(bytes.data() + end - kept, kept, bytes.data());
   }
+  throw_if_cancelled(cancel, loading);
 }
 
 ModelInfo read_facts(const FindMetadata& find) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/model.hpp"
 
 namespace demucs_ort {
@@ -36,6 +37,7 @@ ModelInfo read_contract(const std::vector<TensorSpec>& inputs, const std::vector
 /// any place, compiled contexts): ONNX Runtime would read whatever file, or even address, the model names. Does not
 /// parse, so it cannot be misled; it also refuses the rare model that has a string like that of another meaning.
 void check_self_contained(std::string_view bytes);
-void check_file_self_contained(const std::filesystem::path& file);
+/// The same of a file, which is read once. Throws Error cancelled, too.
+void check_file_self_contained(const std::filesystem::path& file, const CancelToken& cancel = {});
 
 }  // namespace demucs_ort

@@ -20,16 +20,21 @@
 #include "base/cancel_state.hpp"
 #include "base/decimal.hpp"
 #include "base/joining_thread.hpp"
+#include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "base/utf8_text.hpp"
+#include "demucs_ort/cancel.hpp"
 #include "demucs_ort/error.hpp"
+#include "demucs_ort/log.hpp"
 #include "demucs_ort/model.hpp"
 #include "model/compute_shares.hpp"
 #include "model/known_answer.hpp"
+#include "model/load_cancellation.hpp"
 #include "model/model_contract.hpp"
 #include "model/model_providers.hpp"
 #include "model/onnxruntime_library.hpp"
 #include "model/provider_plugin.hpp"
+#include "model/runtime_log.hpp"
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -69,13 +74,14 @@ const OrtApiBase* find_runtime(const std::filesystem::path& library) {
 }
 #endif
 
-/// Gives the C++ wrappers of ONNX Runtime their function table; returns the library's version.
-std::string connect_runtime(const ModelOptions& options) {
+/// Gives the C++ wrappers of ONNX Runtime their function table.
+const OrtApiBase& connect_runtime(const ModelOptions& options) {
   const OrtApiBase* base = find_runtime(options.onnxruntime_library);
   static std::once_flag once;
   std::call_once(once, [base] { Ort::InitApi(base->GetApi(runtime_api)); });
+  throw_if_cancelled(options.cancel, loading);
   if (!options.provider_library.empty()) load_provider_plugin(*base, options.provider_library);
-  return base->GetVersionString();
+  return *base;
 }
 
 struct LowPriority {
@@ -101,8 +107,6 @@ Ort::SessionOptions session_options(const ModelOptions& options, const std::stri
   // The memory pattern reserves one block for the sum of all activations: it doubles peak memory and gains no time.
   session.DisableMemPattern();
   session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
-  // Failures reach the caller as exceptions; a library does not write to standard error as well.
-  session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
   // A deck that waits for its next segment should cost nothing; runs do not get slower (docs/experiments.md).
   session.AddConfigEntry("session.intra_op.allow_spinning", "0");
   if (options.low_priority) {
@@ -119,7 +123,7 @@ std::shared_ptr<const Ort::Env> environment_with_arena() {
   static std::weak_ptr<const Ort::Env> current;
   const std::lock_guard lock(mutex);
   if (auto environment = current.lock()) return environment;
-  auto environment = std::make_shared<Ort::Env>(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
+  auto environment = std::make_shared<Ort::Env>(make_environment());
   try {
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
     environment->CreateAndRegisterAllocator(memory, Ort::ArenaCfg(0, -1, -1, -1));
@@ -145,14 +149,16 @@ TensorSpec describe(const std::string& name, const Ort::TypeInfo& type) {
   return spec;
 }
 
-/// Keeps the memory of later runs together and gives back what loading left; changes no result.
-void tidy_memory(const Ort::Session& session, const ModelInfo& info, unsigned runs) {
+/// Keeps the memory of later runs, which compute so many segments at a time, together and gives back what loading left;
+/// changes no result.
+void tidy_memory(const Ort::Session& session, const ModelInfo& info, unsigned segments) {
   // An arena that grows by doubling is cut into regions into which large tensors do not fit, and a run holds a quarter
   // more. The factor, rounded up by the arena to a power of two, covers a run; reserved memory is taken when it is
   // used.
   const std::size_t output = info.sources.size() * info.channels * info.segment_frames * sizeof(float);
   Ort::Allocator arena(session, Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault));
-  arena.Free(arena.Alloc(16 * output * runs));
+  // Several runs at a time cut it in more ways than one run does.
+  arena.Free(arena.Alloc((segments > 1 ? 32 : 16) * output * segments));
 #ifdef __GLIBC__
   malloc_trim(0);  // the parsed file, as large as the weights
 #endif
@@ -235,18 +241,24 @@ ModelSession::ModelSession(const ModelOptions& options, const std::string& what,
     : runtime_version_(connect(options)) {
   const auto candidates = provider_candidates(options);
   for (const auto& candidate : candidates) {
+    const auto reject = [&](const std::string& reason) {
+      rejected_providers_.push_back(candidate + ": " + reason);
+      log(LogLevel::warning, [&] { return "auto rejects the provider " + candidate + " for " + what + ": " + reason; });
+    };
     try {
       load(candidate, options, among_others, open);
       return;
     } catch (const Ort::Exception& failure) {
+      throw_if_cancelled(options.cancel, loading);
       if (candidate == candidates.back()) {
         throw_if_out_of_memory(failure);
         throw load_error(failure, candidate, what);
       }
-      rejected_providers_.push_back(candidate + ": " + reason(failure));
+      reject(reason(failure));
     } catch (const Error& failure) {
+      throw_if_cancelled(options.cancel, loading);
       if (candidate == candidates.back()) throw Error(failure.status(), "cannot use " + what + ": " + failure.what());
-      rejected_providers_.push_back(candidate + ": " + failure.what());
+      reject(failure.what());
     } catch (const std::bad_alloc&) {
       const std::string problem = "there is not enough memory for one segment";
       if (candidate == "cpu") throw;
@@ -254,7 +266,7 @@ ModelSession::ModelSession(const ModelOptions& options, const std::string& what,
         throw Error(Status::runtime_failed, "the provider " + candidate + " cannot compute " + what + ": " + problem +
                                                 "; end other programs that use it, or take the provider cpu");
       }
-      rejected_providers_.push_back(candidate + ": " + problem);
+      reject(problem);
     }
   }
 }
@@ -264,24 +276,29 @@ void ModelSession::load(const std::string& candidate, const ModelOptions& option
   provider_ = candidate;
   shares_ = choose_shares(options, candidate);
   // First: providers need an environment's logger even to be configured.
-  environment_ =
-      among_others ? environment_with_arena() : std::make_shared<const Ort::Env>(ORT_LOGGING_LEVEL_FATAL, "demucs_ort");
+  environment_ = among_others ? environment_with_arena() : std::make_shared<const Ort::Env>(make_environment());
   auto settings = session_options(options, provider_, shares_.threads);
+  // Failures reach the caller as exceptions; a library does not write to standard error as well.
+  logs_ = log_session(settings);
   if (among_others) use_environments_arena(settings);
-  session_ = open(*environment_, settings);
+  {
+    const OnCancel stop(options.cancel, stop_loading(*find_runtime(options.onnxruntime_library), settings));
+    session_ = open(*environment_, settings);
+  }
+  throw_if_cancelled(options.cancel, loading);
   info_ = inspect(session_);
   shares_.runs = affordable_runs(options, info_, shares_.runs);
   max_batch_ = batch_limit(options, candidate, session_);
   if (provider_ == "cpu") {
-    tidy_memory(session_, info_, shares_.runs);
+    tidy_memory(session_, info_, shares_.runs * max_batch_);
   } else {
-    test_provider();
+    test_provider(options.cancel);
   }
 }
 
 /// A provider may load a model and compute nonsense: a known signal tells. It is tried in the shape that all runs will
 /// have, which also makes the first real run as fast as the others.
-void ModelSession::test_provider() const {
+void ModelSession::test_provider(const CancelToken& cancel) const {
   const auto expected = read_known_answer(info_, metadata_of(session_));
   if (expected.empty()) {
     throw Error(Status::bad_model, "the model has no known answer to test the provider " + provider_ +
@@ -293,7 +310,7 @@ void ModelSession::test_provider() const {
   for (std::size_t i = 0; i < batch; ++i) mix.insert(mix.end(), signal.begin(), signal.end());
   const std::size_t size = signal.size() * info_.sources.size();
   std::vector<float> stems(batch * size);
-  run(mix.data(), batch, stems.data(), {});
+  run(mix.data(), batch, stems.data(), cancel);
   for (std::size_t i = 0; i < batch; ++i) {
     const std::vector<float> one(stems.data() + i * size, stems.data() + (i + 1) * size);
     const double found = known_answer_snr(info_, expected, one);
@@ -321,7 +338,7 @@ void ModelSession::run_at_once(const float* mix, std::size_t batch, float* stems
     auto output = Ort::Value::CreateTensor<float>(memory, stems, mix_size * info_.sources.size(), stems_shape.data(),
                                                   stems_shape.size());
     Ort::RunOptions run_options;
-    run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
+    run_options.SetRunLogSeverityLevel(logs_ ? run_severity() : ORT_LOGGING_LEVEL_FATAL);
     const OnCancel stop(cancel, [&run_options] { run_options.SetTerminate(); });
     const char* input_name = "mix";
     const char* output_name = "stems";
@@ -336,7 +353,7 @@ void ModelSession::run_at_once(const float* mix, std::size_t batch, float* stems
 ModelSession::ModelSession(const std::filesystem::path& file, const ModelOptions& options, bool among_others)
     : ModelSession(options, "'" + utf8(file) + "'", among_others,
                    [&](const Ort::Env& env, const Ort::SessionOptions& session) {
-                     check_file_self_contained(file);
+                     check_file_self_contained(file, options.cancel);
                      return Ort::Session(env, file.c_str(), session);
                    }) {}
 
@@ -346,7 +363,7 @@ ModelSession::ModelSession(const void* data, std::size_t size, const ModelOption
         return Ort::Session(env, data, size, session);
       }) {}
 
-std::string ModelSession::connect(const ModelOptions& options) { return connect_runtime(options); }
+std::string ModelSession::connect(const ModelOptions& options) { return connect_runtime(options).GetVersionString(); }
 
 std::string ModelSession::first_candidate(const ModelOptions& options) { return provider_candidates(options).front(); }
 
@@ -383,9 +400,17 @@ void ModelSession::run(const float* mix, std::size_t batch, float* stems, const 
     } catch (const std::bad_alloc&) {
       if (most > 1) {
         max_batch_ = most / 2;
+        log(LogLevel::warning, [&] {
+          return "the provider " + provider_ + " has not enough memory for " + std::to_string(most) + " segments of " +
+                 info_.name + " at a time; from now on it computes " + std::to_string(most / 2);
+        });
       } else if (provider_ == "cpu") {
         throw;
       } else {  // a GPU's memory, which other programs may need, too
+        log(LogLevel::warning, [&] {
+          return "the provider " + provider_ + " has not enough memory for a run of " + info_.name +
+                 " beside others; it is repeated alone";
+        });
         const std::unique_lock alone(alone_);
         compute();
       }

@@ -21,7 +21,8 @@ namespace demucs_ort {
 class ModelSession {
  public:
   /// `among_others`: the session is one of several that never need their working memory at the same time, and takes it
-  /// from the arena of the process instead of one of its own. Throws Error as `Model::load`.
+  /// from the arena of the process instead of one of its own. Throws Error as `Model::load`, cancelled by
+  /// `options.cancel`.
   ModelSession(const std::filesystem::path& file, const ModelOptions& options, bool among_others = false);
   ModelSession(const void* data, std::size_t size, const ModelOptions& options);
 
@@ -54,7 +55,7 @@ class ModelSession {
   void run_at_once(const float* mix, std::size_t batch, float* stems, const CancelToken& cancel) const;
   void run_padded(const float* mix, std::size_t batch, std::size_t padded, float* stems,
                   const CancelToken& cancel) const;
-  void test_provider() const;
+  void test_provider(const CancelToken& cancel) const;
 
   std::string runtime_version_;  // first: while there is no function table, not even empty Ort objects may be destroyed
   std::string provider_;
@@ -62,6 +63,7 @@ class ModelSession {
   ModelInfo info_;
   std::shared_ptr<const Ort::Env> environment_;
   mutable Ort::Session session_{nullptr};  // Session::Run is thread-safe but not const
+  bool logs_ = false;                      // what ONNX Runtime says goes to the host's log
   ComputeShares shares_;
   mutable std::atomic<unsigned> max_batch_{1};  // becomes less when memory is short
   mutable std::shared_mutex alone_;             // locked by a run that memory is too short to run beside another

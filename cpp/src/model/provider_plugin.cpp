@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -18,7 +16,9 @@
 #include "base/utf8_text.hpp"
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
+#include "model/newest_api.hpp"
 #include "model/provider_settings.hpp"
+#include "model/runtime_log.hpp"
 
 // ONNX Runtime declares these from 1.22 on.
 struct OrtEpDevice;
@@ -104,16 +104,6 @@ Error unusable(const fs::path& library, const std::string& reason) {
   return {Status::runtime_missing, "the provider library '" + utf8(library) + "' cannot be used: " + reason};
 }
 
-/// 23 of "1.23.2", which is also the newest interface: asked for a newer one, ONNX Runtime writes to standard error.
-std::uint32_t newest_api(const OrtApiBase& runtime) {
-  const std::string_view version = runtime.GetVersionString();
-  std::uint32_t minor = 0;
-  if (const auto dot = version.find('.'); dot != std::string_view::npos) {
-    std::from_chars(version.data() + dot + 1, version.data() + version.size(), minor);
-  }
-  return minor;
-}
-
 const PluginFunctions& plugin_functions(const OrtApiBase& runtime, const fs::path& library) {
   const OrtApi* const api = newest_api(runtime) < plugin_api ? nullptr : runtime.GetApi(plugin_api);
   if (api == nullptr) {
@@ -131,7 +121,7 @@ std::vector<const OrtEpDevice*> all_devices(const PluginFunctions& functions, co
 }
 
 Plugin load(const PluginFunctions& functions, const fs::path& library) {
-  Plugin plugin{&functions, Ort::Env(ORT_LOGGING_LEVEL_FATAL, "demucs_ort"), {}, {}};
+  Plugin plugin{&functions, make_environment(), {}, {}};
   try {
     const auto before = all_devices(functions, plugin.environment);
     const auto name = "demucs_ort: " + utf8(library);

@@ -16,7 +16,9 @@ RunQueue::Turn RunQueue::enter(Priority priority, const CancelToken& cancel) {
   });
   std::unique_lock lock(mutex_);
   const auto entry = waiting_.emplace(-static_cast<int>(priority), tickets_++).first;
-  changed_.wait(lock, [&] { return cancel.requested() || (free_ > 0 && entry == waiting_.begin()); });
+  const auto is_over = [&] { return cancel.requested() || (free_ > 0 && entry == waiting_.begin()); };
+  const bool waits = !is_over();
+  changed_.wait(lock, is_over);
   waiting_.erase(entry);
   if (cancel.requested()) {
     changed_.notify_all();  // the next may have waited behind this one
@@ -24,7 +26,7 @@ RunQueue::Turn RunQueue::enter(Priority priority, const CancelToken& cancel) {
   }
   --free_;
   if (free_ > 0) changed_.notify_all();
-  return Turn(*this);
+  return Turn(*this, waits);
 }
 
 std::size_t RunQueue::waiting() const {

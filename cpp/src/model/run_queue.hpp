@@ -21,13 +21,17 @@ class RunQueue {
   /// Holds a turn while it lives.
   class Turn {
    public:
-    explicit Turn(RunQueue& queue) : queue_(queue) {}
+    Turn(RunQueue& queue, bool waited) : queue_(queue), waited_(waited) {}
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     ~Turn() { queue_.leave(); }
 
+    /// Whether others had to go first.
+    bool waited() const noexcept { return waited_; }
+
    private:
     RunQueue& queue_;
+    bool waited_;
   };
 
   /// Blocks until it is the caller's turn. Throws Error cancelled at once when that is requested.

@@ -25,8 +25,8 @@ namespace demucs_ort {
 namespace {
 
 /// Loads what the sources need of a bag, before anybody asks the model what it computes at a time.
-const Model& prepared(const Model& model, const SourceMask& wanted) {
-  model.prepare(wanted);
+const Model& prepared(const Model& model, const SourceMask& wanted, const CancelToken& cancel) {
+  model.prepare(wanted, cancel);
   return model;
 }
 
@@ -56,11 +56,12 @@ void copy_strided(const float* from, std::size_t from_stride, std::size_t frames
 }  // namespace
 
 struct Separator::Impl {
-  Impl(std::shared_ptr<const Model> model_in, const SeparatorOptions& options)
+  Impl(std::shared_ptr<const Model> model_in, const SeparatorOptions& options, const CancelToken& cancel)
       : model(std::move(model_in), options.sample_rate),
         wanted(StemMixing(model.info(), options).sources()),
         priority(options.priority),
-        separation(model.model().info(), model.grid(), options, in_flight(prepared(model.model(), wanted), priority)) {}
+        separation(model.model().info(), model.grid(), options,
+                   in_flight(prepared(model.model(), wanted, cancel), priority)) {}
 
   ModelAtRate model;
   SourceMask wanted;
@@ -69,9 +70,9 @@ struct Separator::Impl {
   std::optional<MixSpool> pushed;  // since begin
 };
 
-Separator::Separator(std::shared_ptr<const Model> model, SeparatorOptions options) {
+Separator::Separator(std::shared_ptr<const Model> model, SeparatorOptions options, const CancelToken& cancel) {
   if (!model) throw Error(Status::invalid_argument, "a Separator needs a model");
-  impl_ = std::make_unique<Impl>(std::move(model), options);
+  impl_ = std::make_unique<Impl>(std::move(model), options, cancel);
 }
 
 Separator::Separator(Separator&&) noexcept = default;

@@ -14,6 +14,9 @@
 #include <utility>
 
 #include "base/joining_thread.hpp"
+#include "base/log.hpp"
+#include "demucs_ort/error.hpp"
+#include "demucs_ort/log.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "demucs_ort/stream.hpp"
@@ -30,6 +33,34 @@ constexpr std::string_view no_memory = "there is not enough memory";
 
 /// Enough for what the audio thread uses and all that can be computed before it is due.
 std::size_t slot_count(const StreamSchedule& schedule) { return (schedule.compute_time + chunk) / schedule.hop + 4; }
+
+std::string reason_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::bad_alloc&) {
+    return std::string(no_memory);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "something that is no std::exception was thrown";
+  }
+}
+
+/// A stream that goes cancels its last run; that is no failure.
+bool is_cancellation(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return error.status() == Status::cancelled;
+  } catch (...) {
+    return false;
+  }
+}
+
+void tell(const std::exception_ptr& failure) noexcept {
+  if (!logs(LogLevel::error) || is_cancellation(failure)) return;
+  log(LogLevel::error, [&] { return "a window of a stream failed: " + reason_of(failure); });
+}
 
 std::size_t ring_capacity(const StreamSchedule& schedule) { return schedule.segment + schedule.latency() + 2 * chunk; }
 
@@ -174,6 +205,12 @@ std::string StreamEngine::failure() const {
 void StreamEngine::work() noexcept {
   std::unique_lock lock(mutex_);
   while (!stop_) {
+    if (has_untold_underruns()) {
+      lock.unlock();
+      tell_underruns();
+      lock.lock();
+      continue;
+    }
     const auto task = next_task();
     if (task) {
       lock.unlock();
@@ -182,6 +219,7 @@ void StreamEngine::work() noexcept {
         compute(*task);
       } catch (...) {
         failure = std::current_exception();
+        tell(failure);
       }
       lock.lock();
       if (failure) remember(failure);
@@ -196,6 +234,20 @@ void StreamEngine::work() noexcept {
       changed_.wait_for(lock, std::chrono::duration<double>(std::clamp(seconds, 0.001, 0.02)));
     }
   }
+}
+
+bool StreamEngine::has_untold_underruns() const noexcept {
+  return logs(LogLevel::warning) && underruns() > told_underruns_;
+}
+
+/// For the audio thread, which must not.
+void StreamEngine::tell_underruns() noexcept {
+  const std::uint64_t all = underruns();
+  log(LogLevel::warning, [&] {
+    return "a stream had no stems in time for " + std::to_string(all - told_underruns_) + " of its hops (" +
+           std::to_string(all) + " since its start); give it more compute_time or a longer hop";
+  });
+  told_underruns_ = all;
 }
 
 /// The window to compute now, if there is one; `next_` becomes its number, or that of the next to come.
@@ -232,15 +284,8 @@ void StreamEngine::compute(const Task& task) {
 void StreamEngine::remember(std::exception_ptr failure) noexcept {
   failure_ = failure;
   try {
-    try {
-      std::rethrow_exception(failure);
-    } catch (const std::bad_alloc&) {
-      failure_text_ = no_memory;
-    } catch (const std::exception& error) {
-      failure_text_ = error.what();
-    } catch (...) {
-      failure_text_ = "something that is no std::exception was thrown";
-    }
+    const std::string reason = reason_of(failure);
+    failure_text_ = reason;  // a copy, which leaves the room that was reserved
   } catch (...) {
     failure_text_ = no_memory;  // for which there is room
   }

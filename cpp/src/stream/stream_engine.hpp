@@ -71,6 +71,8 @@ class StreamEngine {
   std::optional<Task> next_task() noexcept;
   void compute(const Task& task);
   void remember(std::exception_ptr failure) noexcept;
+  bool has_untold_underruns() const noexcept;
+  void tell_underruns() noexcept;
   std::size_t expected_run() const noexcept;
 
   StreamSchedule schedule_;
@@ -99,6 +101,7 @@ class StreamEngine {
   // The worker's own.
   std::uint64_t next_ = 0;
   std::size_t missing_ = 0;                  // frames until there is something to do
+  std::uint64_t told_underruns_ = 0;         // of them the host's log knows
   std::array<std::size_t, 8> run_frames_{};  // how long the last runs took
   std::size_t runs_ = 0;
 
