@@ -19,6 +19,7 @@
 #include "demucs_ort/log.hpp"
 #include "heard_log.hpp"
 #include "held_spill_file.hpp"
+#include "rate/window_grid.hpp"
 
 using namespace demucs_ort;
 

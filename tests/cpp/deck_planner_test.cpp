@@ -14,6 +14,7 @@
 #include "deck/deck_limits.hpp"
 #include "deck/playback_route.hpp"
 #include "demucs_ort/error.hpp"
+#include "rate/window_grid.hpp"
 
 using namespace demucs_ort;
 

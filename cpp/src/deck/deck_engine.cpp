@@ -24,6 +24,7 @@
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "rate/model_at_rate.hpp"
+#include "rate/window_grid.hpp"
 #include "separation/segment_spacing.hpp"
 #include "separation/track_level.hpp"
 
