@@ -4,7 +4,7 @@ VENV := .venv/bin
 CLI := build/release/demucs_ort_cli
 WHEEL := build/wheel.stamp
 INSTALLED := build/installed.stamp
-CPP_SOURCES := $(wildcard $(shell git ls-files "cpp/*.h" "cpp/*.hpp" "cpp/*.cpp") tests/cpp/*.c* tests/fuzz/*.[ch]pp examples/*.c* python/*.[ch]pp)
+CPP_SOURCES := $(wildcard $(shell git ls-files "cpp/*.h" "cpp/*.hpp" "cpp/*.cpp") tests/cpp/*.c* tests/fuzz/*.[ch]pp examples/*.c* examples/*/*.[ch]pp python/*.[ch]pp)
 WHEEL_SOURCES := $(wildcard $(shell git ls-files cpp/include cpp/src cpp/files cpp/app cpp/cli cmake python) CMakeLists.txt pyproject.toml README.md \
                  demo_model/htdemucs_demo.onnx)
 # Prints the library inside the onnxruntime package, which the programs here load.
