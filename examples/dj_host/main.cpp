@@ -151,10 +151,10 @@ bool run(const std::string& file, std::map<std::string, std::string>& arguments)
   while (!std::all_of(decks.begin(), decks.end(), final)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   const double all_final_s = seconds_since(loaded);
   const Callbacks callbacks = audio_thread.get();
-  const double playing_mb = peak_megabytes();
   const double alone_ms = cancel_ms(model, *decks[0].track);
   std::optional<double> stem_file_s;
   if (!arguments["--stem-file"].empty()) stem_file_s = write_stem_file(decks[0], arguments["--stem-file"]);
+  const double all_mb = peak_megabytes();
 
   std::vector<Row> rows = rows_of(decks);
   Row wrong{"wrong_frames", {}};
@@ -162,8 +162,8 @@ bool run(const std::string& file, std::map<std::string, std::string>& arguments)
   rows.push_back(wrong);
   const std::vector<Row> shared = {{"all_final_s", {all_final_s}},
                                    {"peak_memory_models_mb", {models_mb}},
-                                   {"peak_memory_playing_mb", {playing_mb}},
-                                   {"peak_memory_mb", {peak_megabytes()}},
+                                   {"peak_memory_mb", {all_mb}},
+                                   {"peak_memory_checking_mb", {peak_megabytes()}},
                                    {"callbacks", {callbacks.count}},
                                    {"callback_mean_us", {callbacks.mean_us}},
                                    {"callback_longest_us", {callbacks.longest_us}},
