@@ -50,7 +50,11 @@ MixSpool& pushed(std::optional<MixSpool>& spool, const std::string& call) {
 }
 
 void copy_strided(const float* from, std::size_t from_stride, std::size_t frames, float* to, std::size_t to_stride) {
-  for (std::size_t i = 0; i < frames; ++i) to[i * to_stride] = from[i * from_stride];
+  if (from_stride == 1 && to_stride == 1) {
+    std::copy_n(from, frames, to);
+  } else {
+    for (std::size_t i = 0; i < frames; ++i) to[i * to_stride] = from[i * from_stride];
+  }
 }
 
 }  // namespace
