@@ -46,8 +46,7 @@ enum {
   DEMUCS_ORT_OK = 0,
   DEMUCS_ORT_INVALID_ARGUMENT = 1, /* a parameter is NULL or outside its documented range */
   DEMUCS_ORT_BAD_MODEL = 2,        /* the model file is missing, unreadable, or breaks the model contract */
-  DEMUCS_ORT_BAD_AUDIO =
-      3, /* the track is empty, cannot be read, holds NaN or infinity, or changed while it was read */
+  DEMUCS_ORT_BAD_AUDIO = 3, /* the track is empty, unreadable, holds NaN or infinity, or changed while it was read */
   DEMUCS_ORT_RUNTIME_MISSING = 4, /* no usable ONNX Runtime library was found */
   DEMUCS_ORT_RUNTIME_FAILED = 5,  /* ONNX Runtime failed, or computed something that is not finite */
   DEMUCS_ORT_CANCELLED = 6,       /* the cancel handle was triggered */

@@ -74,12 +74,13 @@ DEMUCS_ORT_EXPORT void demucs_ort_stream_process(demucs_ort_stream* stream, cons
  * Thread: owner's; blocks. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_render(demucs_ort_stream* stream, const float* const* in,
                                                              float* const* const* out, size_t frames);
-/* Both of audio in any layout: in[channel][frame * in_stride] to out[stem][channel][frame * out_stride], as
- * demucs_ort_separate_strided. `out` may hold buffers of `in` if both strides are the same. Thread: owner's; process is
- * real-time safe, render blocks. */
+/* process of audio in any layout: in[channel][frame * in_stride] to out[stem][channel][frame * out_stride], as
+ * demucs_ort_separate_strided. `out` may hold buffers of `in` if both strides are the same. Thread: owner's; real-time
+ * safe. */
 DEMUCS_ORT_EXPORT void demucs_ort_stream_process_strided(demucs_ort_stream* stream, const float* const* in,
                                                          size_t in_stride, float* const* const* out, size_t out_stride,
                                                          size_t frames);
+/* render of the same. Thread: owner's; blocks. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_render_strided(demucs_ort_stream* stream, const float* const* in,
                                                                      size_t in_stride, float* const* const* out,
                                                                      size_t out_stride, size_t frames);
