@@ -223,14 +223,29 @@ def test_pkg_config(
         assert target.exists()
 
 
-def test_only_a_static_library_looks_for_ffmpeg(static_prefix: Path, shared_prefix: Path, tmp_path: Path) -> None:
-    for prefix, works in ((static_prefix, False), (shared_prefix, True)):
-        command = ["cmake", "-S", str(HOST), "-B", str(tmp_path / prefix.parent.name), f"-DCMAKE_PREFIX_PATH={prefix}"]
-        nowhere = os.environ | {"PKG_CONFIG_LIBDIR": "/nowhere", "PKG_CONFIG_PATH": ""}
-        done = subprocess.run(command, env=nowhere, capture_output=True, text=True, check=False)
-        assert (done.returncode == 0) == works, done.stderr
+def test_only_a_static_library_looks_for_what_is_linked_into_it(
+    static_prefix: Path, shared_prefix: Path, tmp_path: Path
+) -> None:
+    only_soxr = tmp_path / "pkgconfig"
+    only_soxr.mkdir()
+    there = Path(run("pkg-config", "--variable=pcfiledir", "soxr").strip())
+    (only_soxr / "soxr.pc").write_text((there / "soxr.pc").read_text())
+    for prefix, packages, sentence in (
+        (
+            static_prefix,
+            "/nowhere",
+            "static demucs_ort takes any sample rate and needs soxr's development package",
+        ),
+        (static_prefix, only_soxr, "of a static demucs_ort needs FFmpeg's development packages"),
+        (shared_prefix, "/nowhere", None),
+    ):
+        folder = tmp_path / f"{prefix.parent.name}{Path(packages).name}"
+        command = ["cmake", "-S", str(HOST), "-B", str(folder), f"-DCMAKE_PREFIX_PATH={prefix}"]
+        environment = os.environ | {"PKG_CONFIG_LIBDIR": str(packages), "PKG_CONFIG_PATH": ""}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         said = " ".join(done.stderr.split())
-        assert works or "of a static demucs_ort needs FFmpeg's development packages" in said
+        assert (done.returncode == 0) == (sentence is None), said
+        assert sentence is None or sentence in said
 
 
 def test_the_shared_library_exports_what_is_pinned_and_nothing_else(shared_prefix: Path) -> None:

@@ -26,7 +26,7 @@ names = st.one_of(st.sampled_from(["drums", "bass", "piano", ""]), st.text(max_s
 options = st.fixed_dictionaries(
     {},
     optional={
-        "sample_rate": st.one_of(st.just(44_100), st.integers()),
+        "sample_rate": st.one_of(st.just(44_100), st.integers(7_000, 200_000), st.integers()),
         "overlap": st.one_of(st.floats(0, 0.9), st.floats()),
         "shifts": st.one_of(st.integers(0, 2), st.integers()),
         "seed": st.one_of(st.integers(0, 2**32 - 1), st.integers()),
@@ -63,7 +63,8 @@ def test_separate_refuses_in_its_own_words_or_separates(
     for name, stem in stems.items():
         assert (stem.dtype, stem.shape) == (np.float32, mix.shape)
         assert np.isfinite(stem).all()
-        if name in GAINS and not keywords.get("residual_to"):
+        at_its_rate = keywords.get("sample_rate", 44_100) in (0, 44_100)
+        if name in GAINS and not keywords.get("residual_to") and at_its_rate:
             tolerance = 2e-5 * (np.abs(mix).max() + abs(mean)) + 1e-7
             np.testing.assert_allclose(stem, GAINS[name] * (mix.astype(float) - mean) + mean, atol=tolerance, rtol=0)
 
@@ -153,7 +154,10 @@ def test_memory_that_runs_out_leaves_no_stem(cli: Cli, small_export: Report, tmp
         written = sorted(file.name for file in out.iterdir()) if out.exists() else []
         assert len(written) == (4 if done.returncode == 0 else 0)
         if done.returncode == 1:
-            assert done.stderr == "demucs_ort_cli: there is not enough memory\n"
+            # ONNX Runtime prints "Schema error: std::bad_alloc" where memory ends while it starts.
+            *others, last = done.stderr.splitlines()
+            assert last == "demucs_ort_cli: there is not enough memory"
+            assert all(line.startswith("Schema error: ") for line in others)
     assert 1 in codes
 
 
