@@ -161,20 +161,20 @@ std::size_t DeckEngine::deadline(const DeckJob& job) const noexcept {
 // computing
 
 void DeckEngine::perform(const DeckJob& job, DeckBuffers& main, DeckBuffers* provisional, const CancelToken& cancel) {
-  main.fit(sample_rate_);
-  if (provisional != nullptr) provisional->fit(sample_rate_);
+  DeckBuffers& own = job.kind == DeckJob::Kind::provisional ? *provisional : main;
+  own.fit(sample_rate_);
   switch (job.kind) {
     case DeckJob::Kind::measure:
-      if (separation_.measure(main.window(), cancel)) {
+      if (separation_.measure(own.window(), cancel)) {
         const std::lock_guard lock(mutex_);
         planner_.level_known();
       }
       break;
     case DeckJob::Kind::provisional:
-      compute_provisional(job, *provisional, cancel);
+      compute_provisional(job, own, cancel);
       break;
     case DeckJob::Kind::segment:
-      compute_segment(job, main, cancel);
+      compute_segment(job, own, cancel);
       break;
   }
 }
