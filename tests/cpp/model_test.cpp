@@ -153,7 +153,8 @@ TEST(Model, StopsLoadingInsideOnnxRuntime) {
   options.provider = "auto";  // does not take the cancelling for a reason to try the next
   const std::size_t until_cancelled = said_while_loading(options, true);
   EXPECT_GT(until_cancelled, 0U);
-  EXPECT_LT(until_cancelled, all) << "ONNX Runtime went on";
+  const bool can_be_interrupted = !Model::load(path_of("gains.onnx"))->runtime_version().starts_with("1.21.");
+  EXPECT_EQ(until_cancelled < all, can_be_interrupted) << "ONNX Runtime said " << until_cancelled << " of " << all;
   EXPECT_EQ(said_while_loading({}, false), all) << "the next load is another one";
 }
 
