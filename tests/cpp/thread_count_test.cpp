@@ -36,8 +36,9 @@ class Count {
  public:
   long more() const { return threads() - before_; }
   bool becomes(long wanted) const {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (more() != wanted && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    for (int look = 0; look < 3000 && more() != wanted; ++look) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     return more() == wanted;
   }
 

@@ -21,6 +21,7 @@ CPP_CONTEXT = """#include <demucs_ort/demucs_ort.hpp>
 #include <thread>
 void report(std::size_t number);
 void report(double number);
+void report(int level, const std::string& sentence);
 void example({separator}const float* const* mix, const float* const* in, std::size_t frames, float* const* const* stems,
              float* const* const* out);
 void example({separator}const float* const* mix, const float* const* in, std::size_t frames, float* const* const* stems,

@@ -3,7 +3,7 @@
 /// What the library says of its work, for a host's log file and bug reports. Example:
 ///
 ///     demucs_ort::set_log(demucs_ort::LogLevel::info, [](demucs_ort::LogLevel level, const std::string& message) {
-///       std::fprintf(stderr, "[demucs_ort %d] %s\n", static_cast<int>(level), message.c_str());
+///       report(static_cast<int>(level), message);                  // a function of yours
 ///     });
 ///     const auto model = demucs_ort::Model::load("htdemucs.onnx");   // loaded 'htdemucs.onnx' (htdemucs, fp32) in ...
 ///     demucs_ort::set_log(demucs_ort::LogLevel::off);                // the callback is not called any more
