@@ -164,6 +164,10 @@ Never waits for the model: for audio that comes at the pace it plays.)")
           "underruns", [](LiveStream& self) { return self.with([](Stream& s) { return s.underruns(); }); },
           "Hops whose stems were replaced.")
       .def_property_readonly(
+          "load", [](LiveStream& self) { return self.with([](Stream& s) { return s.load(); }); },
+          "The share of the time that computing takes: the mean of the last eight windows, divided by `hop`. More "
+          "than 1: this\nmachine cannot keep up. 0 before the first window.")
+      .def_property_readonly(
           "failure", [](LiveStream& self) { return self.with([](Stream& s) { return s.failure(); }); },
           "Why the last run of the model that failed did so; empty: none did.")
       .def_property_readonly(
@@ -174,6 +178,25 @@ Never waits for the model: for audio that comes at the pace it plays.)")
       .def(
           "__exit__", [](LiveStream& self, const py::object&, const py::object&, const py::object&) { self.close(); },
           py::arg("type"), py::arg("value"), py::arg("traceback"))
+      .def_static(
+          "latency_of",
+          [](double hop, double lookahead, double crossfade, double compute_time, int sample_rate,
+             int model_sample_rate) {
+            StreamOptions options;
+            options.hop = hop;
+            options.lookahead = lookahead;
+            options.crossfade = crossfade;
+            options.compute_time = compute_time;
+            options.sample_rate = sample_rate;
+            return Stream::latency_of(options, model_sample_rate);
+          },
+          py::kw_only(), py::arg("hop") = defaults.hop, py::arg("lookahead") = defaults.lookahead,
+          py::arg("crossfade") = defaults.crossfade, py::arg("compute_time") = defaults.compute_time,
+          py::arg("sample_rate") = 0, py::arg("model_sample_rate") = 44'100,
+          R"(`latency_frames` of a stream with these arguments, before there is a model. `model_sample_rate` is that of the one to
+come, 8000 to 768000 Hz.
+
+Raises ValueError for times and rates out of range.)")
       .def_static(
           "recommend",
           [](const std::shared_ptr<Model>& model, double load, double lookahead, double crossfade, int sample_rate) {

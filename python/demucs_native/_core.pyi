@@ -272,6 +272,14 @@ class Stream:
     Stems come `latency_frames` after the mix, always. What is not ready in time is replaced and counted in `underruns`.
     """
     @staticmethod
+    def latency_of(*, hop: float = 0.5, lookahead: float = 0.25, crossfade: float = 0.05, compute_time: float = 0.5, sample_rate: int = 0, model_sample_rate: int = 44100) -> int:
+        """
+        `latency_frames` of a stream with these arguments, before there is a model. `model_sample_rate` is that of the one to
+        come, 8000 to 768000 Hz.
+        
+        Raises ValueError for times and rates out of range.
+        """
+    @staticmethod
     def recommend(model: Model, *, load: float = 0.75, lookahead: float = 0.25, crossfade: float = 0.05, sample_rate: int = 0) -> dict[str, typing.Any]:
         """
         Measures the model on this machine and returns the arguments for Stream: the smallest hop at which computing takes
@@ -326,6 +334,12 @@ class Stream:
     def latency_frames(self) -> int:
         """
         Frames by which stems are later than the mix.
+        """
+    @property
+    def load(self) -> float:
+        """
+        The share of the time that computing takes: the mean of the last eight windows, divided by `hop`. More than 1: this
+        machine cannot keep up. 0 before the first window.
         """
     @property
     def stems(self) -> list[str]:

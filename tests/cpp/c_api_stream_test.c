@@ -31,13 +31,16 @@ static void check_renders(const demucs_ort_model* model) {
   demucs_ort_stream* stream = NULL;
   char why[8] = "garbage";
   size_t latency;
+  size_t expected_latency = 0;
+  CHECK(demucs_ort_stream_latency_of(&options, 44100, &expected_latency) == DEMUCS_ORT_OK);
   options.residual_to = "bass"; /* so that the stems add up to the mix */
   CHECK(demucs_ort_stream_create(model, &options, &stream) == DEMUCS_ORT_OK);
   CHECK(demucs_ort_stream_stem_count(stream) == 2);
   CHECK(strcmp(demucs_ort_stream_stem_name(stream, 1), "bass") == 0);
   CHECK(demucs_ort_stream_stem_name(stream, 2) == NULL);
   latency = demucs_ort_stream_latency_frames(stream);
-  CHECK(latency == 353 + 176 + 88 + 882);
+  CHECK(latency == 353 + 176 + 88 + 882 && latency == expected_latency);
+  CHECK(demucs_ort_stream_load(stream) == 0);
   for (int pass = 0; pass < 2; ++pass) {
     for (size_t at = 0; at < frames; at += block) {
       const float* in[] = {mix[0] + at, mix[1] + at};
@@ -55,6 +58,7 @@ static void check_renders(const demucs_ort_model* model) {
     demucs_ort_stream_reset(stream);
   }
   CHECK(demucs_ort_stream_underruns(stream) == 0);
+  CHECK(demucs_ort_stream_load(stream) > 0);
   CHECK(demucs_ort_stream_failure(stream, why, sizeof why) == DEMUCS_ORT_OK && why[0] == '\0');
   CHECK_FAILS(demucs_ort_stream_failure(stream, why, 0), DEMUCS_ORT_INVALID_ARGUMENT, "room");
   CHECK_FAILS(demucs_ort_stream_render(stream, NULL, NULL, 1), DEMUCS_ORT_INVALID_ARGUMENT, "in is NULL");
@@ -72,6 +76,7 @@ static void check_another_rate(const demucs_ort_model* model) {
   float* second[] = {stems_together + 2, stems_together + 3};
   float* const* stems[] = {first, second};
   demucs_ort_status status;
+  size_t expected_latency = 0;
   options.residual_to = "bass";
   options.sample_rate = 48000;
   status = demucs_ort_stream_create(model, &options, &stream);
@@ -79,6 +84,8 @@ static void check_another_rate(const demucs_ort_model* model) {
   CHECK(status == DEMUCS_ORT_OK);
   const size_t latency = demucs_ort_stream_latency_frames(stream);
   CHECK(latency == 384 + 192 + 96 + 960 + 208);
+  CHECK(demucs_ort_stream_latency_of(&options, 44100, &expected_latency) == DEMUCS_ORT_OK);
+  CHECK(latency == expected_latency);
   for (size_t i = 0; i < 2 * frames; ++i) in[i] = mix[i % 2][i / 2];
   CHECK(demucs_ort_stream_render_strided(stream, heard, 2, stems, 4, frames) == DEMUCS_ORT_OK);
   for (size_t i = latency; i < frames; ++i) {
@@ -119,6 +126,21 @@ static void check_recommends(const demucs_ort_model* model) {
   CHECK(options.hop < 0.0168 && options.hop >= options.crossfade && options.compute_time >= 0.03);
 }
 
+static void check_latency_before_a_model(void) {
+  demucs_ort_stream_options options = short_options();
+  size_t latency = 7;
+  CHECK_FAILS(demucs_ort_stream_latency_of(&options, 44100, NULL), DEMUCS_ORT_INVALID_ARGUMENT, "frames is NULL");
+  CHECK_FAILS(demucs_ort_stream_latency_of(&options, 7999, &latency), DEMUCS_ORT_INVALID_ARGUMENT, "7999 Hz");
+  options.hop = -1;
+  CHECK_FAILS(demucs_ort_stream_latency_of(&options, 44100, &latency), DEMUCS_ORT_INVALID_ARGUMENT, "hop");
+  options = short_options();
+  options.struct_size = 3;
+  CHECK_FAILS(demucs_ort_stream_latency_of(&options, 44100, &latency), DEMUCS_ORT_INVALID_ARGUMENT, "struct_size");
+  CHECK(latency == 7);
+  CHECK(demucs_ort_stream_latency_of(NULL, 44100, &latency) == DEMUCS_ORT_OK);
+  CHECK(latency == 22050 + 11025 + 2205 + 22050);
+}
+
 static void check_refusals(const demucs_ort_model* model) {
   demucs_ort_stream_options options = short_options();
   demucs_ort_stream* stream = NULL;
@@ -142,6 +164,7 @@ static void check_refusals(const demucs_ort_model* model) {
   demucs_ort_stream_reset(NULL);
   demucs_ort_stream_process(NULL, NULL, NULL, 5);
   CHECK(demucs_ort_stream_latency_frames(NULL) == 0 && demucs_ort_stream_stem_count(NULL) == 0);
+  CHECK(demucs_ort_stream_load(NULL) == 0);
 }
 
 int main(int argc, char** argv) {
@@ -156,6 +179,7 @@ int main(int argc, char** argv) {
   check_another_rate(model);
   check_underruns(model);
   check_recommends(model);
+  check_latency_before_a_model();
   check_refusals(model);
   demucs_ort_model_free(model);
   return failures == 0 ? 0 : 1;

@@ -198,6 +198,7 @@ TEST_P(AtRate, AStreamIsAsLateAsItSays) {
   const auto above = static_cast<std::size_t>(std::max(rate(), 44'100));
   const std::size_t blurred = rate() == 44'100 ? 0 : 2 * resampler_reach * above / 44'100;
   EXPECT_EQ(stream.latency_frames(), own + blurred);
+  EXPECT_EQ(Stream::latency_of(options), own + blurred);
 
   const std::size_t frames = seconds(1.5);
   const auto render = [&](const Row& mix) {
@@ -240,6 +241,7 @@ TEST(SampleRates, OutOfRangeAreRefusedByAll) {
     EXPECT_EQ(status_of([&] { Separator(model, separator); }), Status::invalid_argument);
     EXPECT_EQ(status_of([&] { Stream(model, stream); }), Status::invalid_argument);
     EXPECT_EQ(status_of([&] { Stream::recommend(model, stream); }), Status::invalid_argument);
+    EXPECT_EQ(status_of([&] { Stream::latency_of(stream); }), Status::invalid_argument);
     EXPECT_EQ(status_of([&] { Deck(DeckPool(model), none, 1, deck); }), Status::invalid_argument);
   }
 }

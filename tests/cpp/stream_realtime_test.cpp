@@ -75,6 +75,7 @@ void play(std::vector<AnyStream*> streams, bool& all_finite) {
         // Hosts change their mind on the size of a block.
         const std::size_t frames = random() % 10 == 0 ? random() % block : block;
         stream->process(in, out, frames);
+        all_finite = all_finite && std::isfinite(stream->load());
         for (const float sample : samples) all_finite = all_finite && std::isfinite(sample);
       }
     }
@@ -97,7 +98,10 @@ TEST(StreamRealtime, AudioThreadOnlyComputes) {
   bool all_finite = true;
   std::thread([&] { play(streams, all_finite); }).join();
   EXPECT_TRUE(all_finite);
-  for (const auto& engine : engines) EXPECT_GT(engine->underruns(), 0U) << "the model was never late";
+  for (const auto& engine : engines) {
+    EXPECT_GT(engine->underruns(), 0U) << "the model was never late";
+    EXPECT_GT(engine->load(), 0);
+  }
 }
 
 TEST(StreamRealtime, AudioThreadOnlyComputesAtARateOfItsOwn) {

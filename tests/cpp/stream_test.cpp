@@ -22,7 +22,9 @@
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "rate/resampler.hpp"
 #include "status_of.hpp"
+#include "stream/recent_runs.hpp"
 #include "stream/stream_engine.hpp"
 #include "stream/stream_schedule.hpp"
 #include "stream/window_separation.hpp"
@@ -366,6 +368,75 @@ TEST(Stream, InAndOutMayBeTheSameBuffers) {
 TEST(Stream, LatencyIsTheSumOfItsParts) {
   const StreamOptions options{0.5, 0.25, 0.1, 0.3, Underrun::silence, {}, {}, OtherMethod::add, {}, {}};
   EXPECT_EQ(StreamSchedule(tiny_model(), options).latency(), 100U + 50U + 20U + 60U);
+}
+
+TEST(Stream, LatencyIsKnownBeforeThereIsAModel) {
+  const auto model = Model::load(std::filesystem::path(TEST_MODELS) / "short_1s.onnx");
+  StreamOptions options;
+  options.lookahead = 0.1234;
+  options.crossfade = 0.0333;
+  options.hop = 0.2511;
+  options.compute_time = 0.4567;
+  EXPECT_EQ(Stream::latency_of(options), Stream(model, options).latency_frames());
+  EXPECT_EQ(Stream::latency_of(options, 32'000), StreamTimes(options, 32'000, 0).latency());
+  for (const int rate : {8000, 22'050, 44'100, 48'000, 96'000, 192'000}) {
+    options.sample_rate = rate;
+    if (rate == 44'100 || can_resample()) {
+      EXPECT_EQ(Stream::latency_of(options), Stream(model, options).latency_frames()) << rate << " Hz";
+    } else {
+      EXPECT_EQ(status_of([&] { Stream::latency_of(options); }), Status::invalid_argument);
+    }
+  }
+}
+
+TEST(Stream, LatencyOfOptionsOutOfRangeIsRefused) {
+  const auto status = [](const std::function<void(StreamOptions&)>& edit) {
+    StreamOptions options;
+    edit(options);
+    return status_of([&] { Stream::latency_of(options); });
+  };
+  EXPECT_EQ(status([](auto& o) { o.hop = 0; }), Status::invalid_argument);
+  EXPECT_EQ(status([](auto& o) { o.lookahead = 61; }), Status::invalid_argument);
+  EXPECT_EQ(status([](auto& o) { o.crossfade = 0.6; }), Status::invalid_argument);
+  EXPECT_EQ(status([](auto& o) { o.compute_time = -1; }), Status::invalid_argument);
+  for (const int rate : {-44'100, 0, 7999, 768'001}) {
+    EXPECT_EQ(status_of([&] { Stream::latency_of({}, rate); }), Status::invalid_argument);
+  }
+}
+
+TEST(Stream, RecentRunsAreTheLastEight) {
+  RecentRuns runs;
+  EXPECT_EQ(runs.mean(), 0);
+  runs.add(100);
+  runs.add(50);
+  EXPECT_EQ(runs.mean(), 75);
+  EXPECT_EQ(runs.shortest(), 0);
+  for (int run = 0; run < 6; ++run) runs.add(10);
+  EXPECT_EQ(runs.mean(), 26.25);
+  EXPECT_EQ(runs.shortest(), 10);
+  runs.add(10);  // instead of the 100
+  EXPECT_EQ(runs.mean(), 15);
+}
+
+TEST(Stream, LoadIsTheTimeOfRecentRunsByTheHop) {
+  const Infer slow = [](const float* in, float* out) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    wobbly(in, out);
+  };
+  StreamOptions options = hops_of_100();
+  options.hop = options.compute_time = options.crossfade;  // 50 ms: less than a run
+  const StreamSchedule schedule(tiny_model(), options);
+  StreamEngine engine(tiny_model(), options, all_stems(), slow);
+  EXPECT_EQ(engine.load(), 0);  // the first run, before the stream begins, does not count
+  run(make_track(schedule.latency()), 10, rendering(engine));
+  await(engine, schedule.complete(schedule.latency()));
+  const double busy = engine.load();
+  EXPECT_GE(busy, 1.2);
+  engine.reset();
+  EXPECT_EQ(engine.load(), busy);
+  run(Track(2, std::vector<float>(schedule.latency() + 100, 0.0F)), 10, rendering(engine));
+  EXPECT_GT(engine.load(), 0);
+  EXPECT_LT(engine.load(), busy);  // silence is not put to the model
 }
 
 TEST(Stream, RefusesOptionsOutOfRange) {

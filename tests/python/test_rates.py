@@ -86,6 +86,7 @@ def test_decks_and_streams_take_the_rate_as_well(demo: demucs_native.Model) -> N
     with demucs_native.Stream(demo, **times, sample_rate=rate) as stream:
         blurred = 2 * 96 * rate // MODEL_RATE
         assert stream.latency_frames == round(sum(times.values()) * rate) + blurred
+        assert demucs_native.Stream.latency_of(**times, sample_rate=rate) == stream.latency_frames
         assert stream.render(mix)["vocals"].shape == mix.shape
 
 

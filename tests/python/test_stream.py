@@ -30,6 +30,7 @@ def test_stems_come_after_the_latency_and_add_up_to_the_mix(model: Model) -> Non
     with Stream(model, residual_to="bass", **SHORT) as stream:
         latency = stream.latency_frames
         assert latency == 353 + 176 + 88 + 882
+        assert stream.load == 0
         assert stream.stems == ["drums", "bass"]
         first = rendered(stream, mix, 20_000)
         assert not first["drums"][:, :latency].any()
@@ -41,6 +42,7 @@ def test_stems_come_after_the_latency_and_add_up_to_the_mix(model: Model) -> Non
                 name: stem.tobytes() for name, stem in first.items()
             }
         assert (stream.underruns, stream.failure) == (0, "")
+        assert stream.load > 0
 
 
 def test_process_never_waits(gains_model: Path) -> None:
@@ -65,6 +67,18 @@ def test_recommends_what_a_stream_takes(model: Model) -> None:
         Stream.recommend(model, load=1e-9, lookahead=0.004, crossfade=0.002)
     with pytest.raises(ValueError, match="load"):
         Stream.recommend(model, load=2)
+
+
+def test_latency_is_known_before_there_is_a_model(model: Model) -> None:
+    assert Stream.latency_of() == 22_050 + 11_025 + 2_205 + 22_050
+    assert Stream.latency_of(**SHORT, model_sample_rate=8_000) == 64 + 32 + 16 + 160
+    options = Stream.recommend(model, lookahead=0.004, crossfade=0.002)
+    with Stream(model, **options) as stream:
+        assert Stream.latency_of(**options) == stream.latency_frames
+    with pytest.raises(ValueError, match="hop must be"):
+        Stream.latency_of(hop=-1)
+    with pytest.raises(ValueError, match="no model has a sample rate of 0 Hz"):
+        Stream.latency_of(model_sample_rate=0)
 
 
 def test_unusable_arguments(model: Model) -> None:

@@ -56,6 +56,12 @@ DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_options_init(demucs_ort_st
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_recommend(const demucs_ort_model* model, double load,
                                                                 demucs_ort_stream_options* options);
 
+/* demucs_ort_stream_latency_frames of a stream with these options (NULL: the defaults), before there is a model:
+ * `model_sample_rate` is that of the one to come, 8000 to 768000 Hz; that of all HTDemucs models is 44100.
+ * INVALID_ARGUMENT: a time or a rate is out of range, or the library cannot resample. Thread: any. */
+DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_latency_of(const demucs_ort_stream_options* options,
+                                                                 int32_t model_sample_rate, size_t* frames);
+
 typedef struct demucs_ort_stream demucs_ort_stream;
 
 /* Starts the stream's thread and runs the model once. Thread: any. */
@@ -91,6 +97,9 @@ DEMUCS_ORT_EXPORT void demucs_ort_stream_reset(demucs_ort_stream* stream);
 DEMUCS_ORT_EXPORT size_t demucs_ort_stream_latency_frames(const demucs_ort_stream* stream);
 /* Hops whose stems were replaced, since creation. Thread: any; real-time safe. */
 DEMUCS_ORT_EXPORT uint64_t demucs_ort_stream_underruns(const demucs_ort_stream* stream);
+/* The share of the time that computing takes: the mean of the last eight windows, divided by hop. More than 1: this
+ * machine cannot keep up. 0 before the first window. Thread: any; real-time safe. */
+DEMUCS_ORT_EXPORT double demucs_ort_stream_load(const demucs_ort_stream* stream);
 /* Puts why the last run of the model that failed did so into text[0 .. size), cut to fit; "": none failed.
  * Thread: any. */
 DEMUCS_ORT_EXPORT demucs_ort_status demucs_ort_stream_failure(const demucs_ort_stream* stream, char* text, size_t size);

@@ -104,6 +104,11 @@ class DEMUCS_ORT_EXPORT Stream {
   /// Hops whose stems were replaced, since construction.
   /// Thread: any; real-time safe.
   std::uint64_t underruns() const noexcept;
+  /// The share of the time that computing takes: the mean of the last eight windows, divided by `hop`. More than 1:
+  /// this machine cannot keep up. 0 before the first window. A window of digital silence takes next to no time, for the
+  /// model does not get it; one whose run failed does not count. A pause or a reset changes nothing.
+  /// Thread: any; real-time safe.
+  double load() const noexcept;
   /// Why the last run of the model that failed did so, one sentence; empty: none failed. Such a hop is an underrun,
   /// too. Thread: any.
   std::string failure() const;
@@ -112,6 +117,13 @@ class DEMUCS_ORT_EXPORT Stream {
   const std::vector<std::string>& stems() const noexcept;
   /// Thread: any; real-time safe.
   const Model& model() const noexcept;
+
+  /// `latency_frames` of a stream with these options, for a host that must be told before a model is loaded. Of the
+  /// model it needs the sample rate, 8000 to 768 000 Hz; that of all HTDemucs models is 44100. Throws `Error`
+  /// invalid_argument: a time or a rate is out of range, or the build cannot resample. Whether the model hears enough
+  /// at a time, and has the stems, the constructor says.
+  /// Thread: any.
+  static std::size_t latency_of(const StreamOptions& options, int model_sample_rate = 44'100);
 
   /// Measures the model on this machine, as busy as it is now, and returns `options` with two changes: the smallest hop
   /// at which computing takes no more than `load` of the time, in (0, 1], and the compute_time of the slowest run.

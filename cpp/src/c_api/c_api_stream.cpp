@@ -87,6 +87,14 @@ demucs_ort_status demucs_ort_stream_recommend(const demucs_ort_model* model, dou
   });
 }
 
+demucs_ort_status demucs_ort_stream_latency_of(const demucs_ort_stream_options* options, int32_t model_sample_rate,
+                                               size_t* frames) {
+  return status_of([&] {
+    require(frames, "frames");
+    *frames = Stream::latency_of(convert_stream(options), model_sample_rate);
+  });
+}
+
 demucs_ort_status demucs_ort_stream_create(const demucs_ort_model* model, const demucs_ort_stream_options* options,
                                            demucs_ort_stream** stream) {
   return status_of([&] {
@@ -137,6 +145,8 @@ size_t demucs_ort_stream_latency_frames(const demucs_ort_stream* stream) {
 uint64_t demucs_ort_stream_underruns(const demucs_ort_stream* stream) {
   return stream == nullptr ? 0 : stream->stream.underruns();
 }
+
+double demucs_ort_stream_load(const demucs_ort_stream* stream) { return stream == nullptr ? 0 : stream->stream.load(); }
 
 demucs_ort_status demucs_ort_stream_failure(const demucs_ort_stream* stream, char* text, size_t size) {
   return status_of([&] {

@@ -23,9 +23,7 @@ namespace {
 
 constexpr int schema_version = 1;
 
-// Far beyond any model, and small enough that no file can make the library, a resampler or a host allocate absurdly.
-constexpr int min_rate = 8000;
-constexpr int max_rate = 768000;
+// Far beyond any model, and small enough that no file can make the library or a host allocate absurdly.
 constexpr std::size_t max_sources = 64;
 constexpr std::size_t max_name_bytes = 100;
 constexpr std::size_t max_channels = 64;
@@ -84,9 +82,9 @@ std::vector<std::string> name_list(const FindMetadata& find, const std::string& 
 
 /// Refuses sizes nobody needs, before anything is allocated by them.
 void check_limits(const ModelInfo& info) {
-  if (info.sample_rate < min_rate || info.sample_rate > max_rate) {
+  if (info.sample_rate < lowest_model_rate || info.sample_rate > highest_model_rate) {
     broken("the model's sample rate of " + std::to_string(info.sample_rate) + " Hz is not one of " +
-           std::to_string(min_rate) + " to " + std::to_string(max_rate));
+           std::to_string(lowest_model_rate) + " to " + std::to_string(highest_model_rate));
   }
   // All three are at most 2^31, but their product need not fit.
   const bool few = info.sources.size() <= max_sources && info.channels <= max_channels;

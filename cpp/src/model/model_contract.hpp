@@ -13,6 +13,11 @@
 
 namespace demucs_ort {
 
+/// Sample rates of models. Far beyond any, and small enough that no file can make a resampler or a host allocate
+/// absurdly.
+constexpr int lowest_model_rate = 8000;
+constexpr int highest_model_rate = 768'000;
+
 /// A tensor as the model file declares it; -1 stands for a symbolic dimension.
 struct TensorSpec {
   std::string name;

@@ -18,13 +18,13 @@ namespace {
 constexpr int lowest_rate = 8000;
 constexpr int highest_rate = 192'000;
 
-void check(int sample_rate, const ModelInfo& model) {
+void check(int sample_rate, int model_rate) {
   if (sample_rate < lowest_rate || sample_rate > highest_rate) {
     throw Error(Status::invalid_argument, "a sample rate of " + std::to_string(sample_rate) + " Hz is out of range; " +
                                               "choose 8000 to 192000, or 0 for the model's");
   }
   if (!can_resample()) {
-    throw Error(Status::invalid_argument, "the model works at " + std::to_string(model.sample_rate) + " Hz, not " +
+    throw Error(Status::invalid_argument, "the model works at " + std::to_string(model_rate) + " Hz, not " +
                                               std::to_string(sample_rate) +
                                               " Hz, and this build has no resampler (soxr); resample the mix first");
   }
@@ -34,14 +34,20 @@ Stretch window_of(const ModelInfo& info) { return {info.segment_frames, info.sam
 
 }  // namespace
 
-ModelAtRate::ModelAtRate(std::shared_ptr<const Model> model, int sample_rate)
-    : model_(std::move(model)), info_(model_->info()), grid_(info_.segment_frames) {
-  if (sample_rate == 0 || sample_rate == info_.sample_rate) return;
-  check(sample_rate, info_);
-  grid_ = WindowGrid(info_, sample_rate);
+std::size_t blurred_frames(int model_rate, int sample_rate) {
+  if (sample_rate == 0 || sample_rate == model_rate) return 0;
+  check(sample_rate, model_rate);
   // Both conversions blur, each over frames of the lower rate.
-  const int lower = std::min(sample_rate, info_.sample_rate);
-  blurred_frames_ = frames_at(2 * resampler_reach, lower, sample_rate);
+  return frames_at(2 * resampler_reach, std::min(sample_rate, model_rate), sample_rate);
+}
+
+ModelAtRate::ModelAtRate(std::shared_ptr<const Model> model, int sample_rate)
+    : model_(std::move(model)),
+      info_(model_->info()),
+      grid_(info_.segment_frames),
+      blurred_frames_(demucs_ort::blurred_frames(info_.sample_rate, sample_rate)) {
+  if (sample_rate == 0 || sample_rate == info_.sample_rate) return;
+  grid_ = WindowGrid(info_, sample_rate);
   info_.segment_frames = frames_at(info_.segment_frames, info_.sample_rate, sample_rate);
   info_.sample_rate = sample_rate;
 }

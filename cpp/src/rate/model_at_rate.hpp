@@ -8,6 +8,11 @@
 
 namespace demucs_ort {
 
+/// At both ends of a window of a host, so many frames of the stems are worth less, because nothing beyond them is
+/// known: none if the model works at the host's `sample_rate`, which is as of ModelAtRate. Throws Error
+/// invalid_argument.
+std::size_t blurred_frames(int model_rate, int sample_rate);
+
 /// A model as seen by a host that works at a sample rate of its own: each window is converted to the model's rate, and
 /// its stems back. Whoever separates counts in frames of that rate and knows of no other.
 class ModelAtRate {
@@ -18,7 +23,7 @@ class ModelAtRate {
   const Model& model() const noexcept { return *model_; }
   /// The model's, but `sample_rate` and `segment_frames` are those of the host.
   const ModelInfo& info() const noexcept { return info_; }
-  /// At both ends of a window, so many frames of the stems are worth less, because nothing beyond them is known.
+  /// As the function of that name.
   std::size_t blurred_frames() const noexcept { return blurred_frames_; }
 
   /// As Model::run, with windows of `info().segment_frames`. Throws std::bad_alloc, too.
@@ -36,7 +41,7 @@ class ModelAtRate {
   std::shared_ptr<const Model> model_;
   ModelInfo info_;
   WindowGrid grid_;
-  std::size_t blurred_frames_ = 0;
+  std::size_t blurred_frames_;
 };
 
 }  // namespace demucs_ort

@@ -16,6 +16,7 @@
 #include "demucs_ort/error.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "model/model_contract.hpp"
 #include "rate/model_at_rate.hpp"
 #include "separation/stem_mixing.hpp"
 #include "stream/stream_engine.hpp"
@@ -100,9 +101,20 @@ void Stream::reset() noexcept { impl_->engine->reset(); }
 
 std::size_t Stream::latency_frames() const noexcept { return impl_->engine->schedule().latency(); }
 std::uint64_t Stream::underruns() const noexcept { return impl_->engine->underruns(); }
+double Stream::load() const noexcept { return impl_->engine->load(); }
 std::string Stream::failure() const { return impl_->engine->failure(); }
 const std::vector<std::string>& Stream::stems() const noexcept { return impl_->mixing.names(); }
 const Model& Stream::model() const noexcept { return impl_->model.model(); }
+
+std::size_t Stream::latency_of(const StreamOptions& options, int model_sample_rate) {
+  if (model_sample_rate < lowest_model_rate || model_sample_rate > highest_model_rate) {
+    throw Error(Status::invalid_argument, "no model has a sample rate of " + std::to_string(model_sample_rate) +
+                                              " Hz; choose " + std::to_string(lowest_model_rate) + " to " +
+                                              std::to_string(highest_model_rate));
+  }
+  const std::size_t blurred = blurred_frames(model_sample_rate, options.sample_rate);
+  return StreamTimes(options, options.sample_rate == 0 ? model_sample_rate : options.sample_rate, blurred).latency();
+}
 
 StreamOptions Stream::recommend(const std::shared_ptr<const Model>& model, StreamOptions options, double load) {
   if (!(load > 0 && load <= 1)) throw Error(Status::invalid_argument, "load must be more than 0 and at most 1");

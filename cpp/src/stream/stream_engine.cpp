@@ -262,7 +262,7 @@ std::optional<StreamEngine::Task> StreamEngine::next_task() noexcept {
   next_ = std::max({next_, due, first});
   if (!rendering_.load(std::memory_order_relaxed)) {
     // What would be too late is left out, so that what follows is not.
-    const std::size_t run = expected_run();
+    const auto run = static_cast<std::size_t>(runs_.shortest());
     while (run <= schedule_.compute_time && next_ < complete && end() + schedule_.compute_time < heard + run) ++next_;
   }
   missing_ = static_cast<std::size_t>(end() - std::min(end(), heard));
@@ -278,7 +278,8 @@ void StreamEngine::compute(const Task& task) {
   separation_.run(slot.samples.data());
   slot.number.store(task.number, std::memory_order_release);
   const std::chrono::duration<double> took = Clock::now() - start;
-  run_frames_[runs_++ % run_frames_.size()] = static_cast<std::size_t>(took.count() * sample_rate_);
+  runs_.add(took.count() * sample_rate_);
+  load_.store(runs_.mean() / static_cast<double>(schedule_.hop), std::memory_order_relaxed);
 }
 
 void StreamEngine::remember(std::exception_ptr failure) noexcept {
@@ -289,11 +290,6 @@ void StreamEngine::remember(std::exception_ptr failure) noexcept {
   } catch (...) {
     failure_text_ = no_memory;  // for which there is room
   }
-}
-
-/// The shortest of the last runs, in frames: a single slow one says nothing.
-std::size_t StreamEngine::expected_run() const noexcept {
-  return *std::min_element(run_frames_.begin(), run_frames_.end());
 }
 
 }  // namespace demucs_ort

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
@@ -18,6 +17,7 @@
 #include "separation/infer.hpp"
 #include "separation/stem_mixing.hpp"
 #include "stream/audio_ring.hpp"
+#include "stream/recent_runs.hpp"
 #include "stream/stream_schedule.hpp"
 #include "stream/window_separation.hpp"
 
@@ -44,6 +44,7 @@ class StreamEngine {
   void render(const float* const* in, float* const* const* out, std::size_t frames, const Strides& strides = {});
   void reset() noexcept;
   std::uint64_t underruns() const noexcept { return underruns_.load(std::memory_order_relaxed); }
+  double load() const noexcept { return load_.load(std::memory_order_relaxed); }
   std::string failure() const;
   /// Every window of a lower number was computed, failed, or was given up because newer audio had come.
   std::uint64_t tried() const noexcept { return tried_.load(std::memory_order_acquire); }
@@ -73,7 +74,6 @@ class StreamEngine {
   void remember(std::exception_ptr failure) noexcept;
   bool has_untold_underruns() const noexcept;
   void tell_underruns() noexcept;
-  std::size_t expected_run() const noexcept;
 
   StreamSchedule schedule_;
   Underrun underrun_;
@@ -100,11 +100,11 @@ class StreamEngine {
 
   // The worker's own.
   std::uint64_t next_ = 0;
-  std::size_t missing_ = 0;                  // frames until there is something to do
-  std::uint64_t told_underruns_ = 0;         // of them the host's log knows
-  std::array<std::size_t, 8> run_frames_{};  // how long the last runs took
-  std::size_t runs_ = 0;
+  std::size_t missing_ = 0;           // frames until there is something to do
+  std::uint64_t told_underruns_ = 0;  // of them the host's log knows
+  RecentRuns runs_;
 
+  std::atomic<double> load_{0};
   std::atomic<std::uint64_t> tried_{0};
   mutable std::mutex mutex_;  // guards what follows; `process` and `reset` do not take it
   std::condition_variable changed_;
