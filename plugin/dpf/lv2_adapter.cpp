@@ -1,0 +1,206 @@
+// What DPF lacks in LV2: hosts without options, worker threads or event ports (FFmpeg, lv2file), and paths that move
+// with a session (state:mapPath). Everything else passes through.
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/utf8.hpp"
+#include "core/model_file.hpp"
+#include "lv2/atom.h"
+#include "lv2/buf-size.h"
+#include "lv2/lv2.h"
+#include "lv2/options.h"
+#include "lv2/state.h"
+#include "lv2/urid.h"
+#include "lv2/worker.h"
+#include "parameters.hpp"
+
+extern "C" const LV2_Descriptor* dpf_lv2_descriptor(std::uint32_t index);
+
+namespace {
+
+using demucs_ort::plugin::is_multi_out;
+
+// DPF's order of ports: audio in, audio out, events in, events out, and then the rest.
+constexpr std::uint32_t events_in = 2 + (is_multi_out ? 8 : 2);
+constexpr std::uint32_t events_out = events_in + 1;
+
+const LV2_Descriptor& dpf() { return *dpf_lv2_descriptor(0); }
+
+/// The host's number of atom:Path, once an instance has been made.
+std::atomic<LV2_URID> path_type{0};
+
+/// What the event ports are connected to until the host connects its own: DPF reads and writes them without asking.
+struct EventPorts {
+  LV2_Atom_Sequence in{{sizeof(LV2_Atom_Sequence_Body), 0}, {0, 0}};
+  struct {
+    LV2_Atom_Sequence sequence{{4096, 0}, {0, 0}};
+    std::uint8_t room[4096];
+  } out;
+};
+
+class AllEventPorts {
+ public:
+  EventPorts* of(LV2_Handle instance) {
+    const std::lock_guard lock(mutex_);
+    auto& ports = ports_[instance];
+    ports = std::make_unique<EventPorts>();
+    return ports.get();
+  }
+  void forget(LV2_Handle instance) {
+    const std::lock_guard lock(mutex_);
+    ports_.erase(instance);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<LV2_Handle, std::unique_ptr<EventPorts>> ports_;
+};
+
+AllEventPorts& all_event_ports() {
+  static AllEventPorts ports;
+  return ports;
+}
+
+LV2_Worker_Status refuse_work(LV2_Worker_Schedule_Handle, std::uint32_t, const void*) { return LV2_WORKER_ERR_UNKNOWN; }
+
+const void* feature(const LV2_Feature* const* features, const char* uri) {
+  for (; features != nullptr && *features != nullptr; ++features) {
+    if (std::strcmp((*features)->URI, uri) == 0) return (*features)->data;
+  }
+  return nullptr;
+}
+
+LV2_Handle instantiate(const LV2_Descriptor*, double rate, const char* bundle, const LV2_Feature* const* features) {
+  static const LV2_Worker_Schedule no_worker{nullptr, refuse_work};
+  static const LV2_Feature no_worker_feature{LV2_WORKER__schedule, const_cast<LV2_Worker_Schedule*>(&no_worker)};
+  std::vector<const LV2_Feature*> all;
+  for (const auto* each = features; each != nullptr && *each != nullptr; ++each) all.push_back(*each);
+  if (feature(features, LV2_WORKER__schedule) == nullptr) all.push_back(&no_worker_feature);
+  const auto* const map = static_cast<const LV2_URID_Map*>(feature(features, LV2_URID__map));
+  if (map == nullptr) return nullptr;
+  path_type = map->map(map->handle, LV2_ATOM__Path);
+  // Of a host without options DPF asks for the length of its blocks; the plug-in takes any.
+  const std::int32_t block = 1024;
+  LV2_Options_Option options[2] = {};
+  options[0].key = map->map(map->handle, LV2_BUF_SIZE__nominalBlockLength);
+  options[0].size = sizeof(block);
+  options[0].type = map->map(map->handle, LV2_ATOM__Int);
+  options[0].value = &block;
+  const LV2_Feature options_feature{LV2_OPTIONS__options, options};
+  if (feature(features, LV2_OPTIONS__options) == nullptr) all.push_back(&options_feature);
+  all.push_back(nullptr);
+  LV2_Handle instance = nullptr;
+  try {
+    instance = dpf().instantiate(&dpf(), rate, bundle, all.data());
+  } catch (const std::exception&) {
+    return nullptr;  // no thread, no memory: all that LV2 lets us say
+  }
+  if (instance == nullptr) return nullptr;
+  EventPorts* const ports = all_event_ports().of(instance);
+  dpf().connect_port(instance, events_in, &ports->in);
+  dpf().connect_port(instance, events_out, &ports->out.sequence);
+  return instance;
+}
+
+void cleanup(LV2_Handle instance) {
+  dpf().cleanup(instance);
+  all_event_ports().forget(instance);
+}
+
+// ------------------------------------------------------------------------------------------------------------ paths
+
+const LV2_State_Interface& dpf_state() {
+  return *static_cast<const LV2_State_Interface*>(dpf().extension_data(LV2_STATE__interface));
+}
+
+/// DPF stores and retrieves through this, and paths are mapped on the way.
+struct PathMapping {
+  const LV2_State_Map_Path* map;
+  LV2_State_Store_Function store;
+  LV2_State_Retrieve_Function retrieve;
+  LV2_State_Handle handle;
+  LV2_URID path_type;
+  std::vector<std::string> restored;  // what DPF has been given, until the call is over
+};
+
+std::string taken(char* from_host) {
+  const std::string text = from_host == nullptr ? "" : from_host;
+  std::free(from_host);
+  return text;
+}
+
+LV2_State_Status store(LV2_State_Handle handle, std::uint32_t key, const void* value, std::size_t size,
+                       std::uint32_t type, std::uint32_t flags) {
+  auto& mapping = *static_cast<PathMapping*>(handle);
+  std::string path = type == mapping.path_type ? static_cast<const char*>(value) : "";
+  if (path.empty() || mapping.map == nullptr) return mapping.store(mapping.handle, key, value, size, type, flags);
+  try {
+    path = demucs_ort::utf8(demucs_ort::plugin::model_file(path));  // hosts map absolute paths only
+  } catch (const std::exception&) {
+    // The file is not there now; the session keeps what it was called.
+  }
+  path = taken(mapping.map->abstract_path(mapping.map->handle, path.c_str()));
+  return mapping.store(mapping.handle, key, path.c_str(), path.size() + 1, type, flags);
+}
+
+const void* retrieve(LV2_State_Handle handle, std::uint32_t key, std::size_t* size, std::uint32_t* type,
+                     std::uint32_t* flags) {
+  auto& mapping = *static_cast<PathMapping*>(handle);
+  const void* const value = mapping.retrieve(mapping.handle, key, size, type, flags);
+  if (value == nullptr || mapping.map == nullptr || *type != mapping.path_type) return value;
+  if (*static_cast<const char*>(value) == '\0') return value;
+  mapping.restored.push_back(taken(mapping.map->absolute_path(mapping.map->handle, static_cast<const char*>(value))));
+  *size = mapping.restored.back().size() + 1;
+  return mapping.restored.back().c_str();
+}
+
+PathMapping mapping_of(const LV2_Feature* const* features) {
+  PathMapping mapping{};
+  mapping.map = static_cast<const LV2_State_Map_Path*>(feature(features, LV2_STATE__mapPath));
+  mapping.path_type = path_type;
+  return mapping;
+}
+
+LV2_State_Status save(LV2_Handle instance, LV2_State_Store_Function store_in_host, LV2_State_Handle handle,
+                      std::uint32_t flags, const LV2_Feature* const* features) {
+  PathMapping mapping = mapping_of(features);
+  mapping.store = store_in_host;
+  mapping.handle = handle;
+  return dpf_state().save(instance, store, &mapping, flags, features);
+}
+
+LV2_State_Status restore(LV2_Handle instance, LV2_State_Retrieve_Function retrieve_from_host, LV2_State_Handle handle,
+                         std::uint32_t flags, const LV2_Feature* const* features) {
+  PathMapping mapping = mapping_of(features);
+  mapping.retrieve = retrieve_from_host;
+  mapping.handle = handle;
+  mapping.restored.reserve(8);  // so that none moves
+  return dpf_state().restore(instance, retrieve, &mapping, flags, features);
+}
+
+const void* extension_data(const char* uri) {
+  static const LV2_State_Interface state{save, restore};
+  return std::strcmp(uri, LV2_STATE__interface) == 0 ? &state : dpf().extension_data(uri);
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) const LV2_Descriptor* lv2_descriptor(std::uint32_t index) {
+  if (index != 0) return nullptr;
+  static const LV2_Descriptor descriptor = [] {
+    LV2_Descriptor adapted = dpf();
+    adapted.instantiate = instantiate;
+    adapted.cleanup = cleanup;
+    adapted.extension_data = extension_data;
+    return adapted;
+  }();
+  return &descriptor;
+}
