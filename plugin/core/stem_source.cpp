@@ -48,9 +48,10 @@ void check(const ModelInfo& info) {
   const auto has = [&](const char* stem) {
     return std::find(info.sources.begin(), info.sources.end(), stem) != info.sources.end();
   };
-  if (!std::all_of(stem_names.begin(), stem_names.end(), has)) {
+  // A fifth stem would be heard nowhere.
+  if (info.sources.size() != stem_names.size() || !std::all_of(stem_names.begin(), stem_names.end(), has)) {
     throw WrongModel("the model " + info.name + " separates " + list_of(info.sources) +
-                     ", but the plug-in needs one that separates drums, bass, other and vocals; choose another one");
+                     ", but the plug-in needs one of drums, bass, other and vocals; choose another one");
   }
   if (info.channels != 2 || info.sample_rate != 44100) {
     throw WrongModel("the model " + info.name + " is not one for stereo at 44.1 kHz; choose another one");
@@ -240,7 +241,7 @@ std::unique_ptr<Stream> StemSource::make_stream(const Wanted& wanted, const Canc
   const auto model = shared_model(model_file(wanted.model), cancel);
   check(model->info());
   StreamOptions options = stream_options(wanted.profile, wanted.sample_rate);
-  // Of a model with more stems, what is not among the four is heard in one of them: they always add up.
+  // The stems add up to the mix, so that with all faders at 0 dB nothing changes when stems come or go.
   options.residual_to = "other";
   return std::make_unique<Stream>(model, options);
 }

@@ -252,9 +252,11 @@ def main() -> None:
     # Of a musical length, and far faster than music even on a busy machine.
     save(folder, "ramp_4s.onnx", ramp_model(176_400), METADATA | {"segment_frames": "176400"})
     save(folder, "short_1s.onnx", gains_model([], "mix", (0.5, 0.5), 44_100), METADATA | {"segment_frames": "44100"})
-    # For the plug-in: its four stems in an order of the model's own, and one more, which is heard in "other".
-    band = METADATA | {"segment_frames": "88200", "sources": "vocals,bass,guitar,drums,other"}
-    save(folder, "band_2s.onnx", gains_model([], "mix", (0.125, 0.25, 0.125, 0.25, 0.125), 88_200), band)
+    # For the plug-in: its four stems in an order of the model's own, of which "other" is made of what is left; and more.
+    band = METADATA | {"segment_frames": "88200", "sources": "vocals,bass,drums,other"}
+    save(folder, "band_2s.onnx", gains_model([], "mix", (0.125, 0.25, 0.25, 0.125), 88_200), band)
+    five = METADATA | {"segment_frames": "88200", "sources": "vocals,bass,guitar,drums,other"}
+    save(folder, "five_2s.onnx", gains_model([], "mix", (0.125, 0.25, 0.125, 0.25, 0.125), 88_200), five)
     save(folder, "long.onnx", gains_model([], "mix", (0.5, 0.5), 343_980), METADATA | {"segment_frames": "343980"})
     short = METADATA | {"segment_frames": "400"}
     save(folder, "short.onnx", gains_model([], "mix", (0.5, 0.5), 400), short)

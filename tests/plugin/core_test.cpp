@@ -260,6 +260,7 @@ TEST(StemSource, DeliversTheMixWithoutAModelAndSaysWhy) {
     std::string why;
   } cases[] = {{folder + "/nowhere.onnx", 44100, SourceState::no_model, "nowhere.onnx"},
                {folder + "/garbage.json", 44100, SourceState::no_model, "garbage.json"},
+               {folder + "/five_2s.onnx", 44100, SourceState::wrong_model, "guitar"},
                {folder + "/gains.onnx", 44100, SourceState::wrong_model, "drums, bass, other and vocals"},
                {band, 7000, SourceState::bad_rate, "sample rate"},
                {band, 44100.5, SourceState::bad_rate, "sample rate"}};
