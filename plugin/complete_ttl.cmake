@@ -1,6 +1,6 @@
 # Completes what DPF says of an LV2 plug-in in the .ttl files of FOLDER:
 #   - the port "wait" is what hosts set while they render (lv2:freeWheeling);
-#   - hosts without options and worker threads can have it, too: lv2_adapter.cpp does without.
+#   - hosts without options, worker threads, event ports or numbers for URIs can have it, too: lv2_adapter.cpp does without.
 file(GLOB files "${FOLDER}/*.ttl")
 set(found 0)
 foreach(file IN LISTS files)
@@ -10,9 +10,9 @@ foreach(file IN LISTS files)
     math(EXPR found "${found} + 1")
   endif()
   # From what is required to what is welcome.
-  string(REGEX REPLACE
-         "lv2:requiredFeature opts:options ,[ \n]+<([^>]+#map)> ,[ \n]+<([^>]+#schedule)> ;"
-         "lv2:requiredFeature <\\1> ;\n\n    lv2:optionalFeature opts:options, <\\2> ;" marked "${marked}")
+  string(REPLACE "lv2:requiredFeature opts:options ," "lv2:optionalFeature opts:options ," marked "${marked}")
+  string(REPLACE "atom:bufferType atom:Sequence ;"
+         "atom:bufferType atom:Sequence ;\n        lv2:portProperty lv2:connectionOptional ;" marked "${marked}")
   file(WRITE "${file}" "${marked}")
 endforeach()
 if(NOT found EQUAL 1)

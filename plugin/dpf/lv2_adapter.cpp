@@ -1,6 +1,5 @@
-// What DPF lacks in LV2: hosts without options, worker threads or event ports (FFmpeg, lv2file), and paths that move
-// with a session (state:mapPath). Everything else passes through.
-#include <atomic>
+// What DPF lacks in LV2: hosts without options, worker threads, event ports (FFmpeg, lv2file) or any feature at all
+// (lv2proc), and paths that move with a session (state:mapPath). Everything else passes through.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "base/utf8.hpp"
 #include "core/model_file.hpp"
 #include "lv2/atom.h"
 #include "lv2/buf-size.h"
@@ -34,10 +32,7 @@ constexpr std::uint32_t events_out = events_in + 1;
 
 const LV2_Descriptor& dpf() { return *dpf_lv2_descriptor(0); }
 
-/// The host's number of atom:Path, once an instance has been made.
-std::atomic<LV2_URID> path_type{0};
-
-/// What the event ports are connected to until the host connects its own: DPF reads and writes them without asking.
+/// What the event ports are connected to as long as the host connects nothing: DPF reads and writes them without asking.
 struct EventPorts {
   LV2_Atom_Sequence in{{sizeof(LV2_Atom_Sequence_Body), 0}, {0, 0}};
   struct {
@@ -46,47 +41,78 @@ struct EventPorts {
   } out;
 };
 
-class AllEventPorts {
+/// What an instance has beside DPF's own.
+struct Extra {
+  EventPorts ports;
+  LV2_URID path_type = 0;  // the host's number of atom:Path
+};
+
+class AllExtras {
  public:
-  EventPorts* of(LV2_Handle instance) {
+  Extra* add(LV2_Handle instance) {
     const std::lock_guard lock(mutex_);
-    auto& ports = ports_[instance];
-    ports = std::make_unique<EventPorts>();
-    return ports.get();
+    auto& extra = extras_[instance];
+    extra = std::make_unique<Extra>();
+    return extra.get();
+  }
+  Extra* of(LV2_Handle instance) {
+    const std::lock_guard lock(mutex_);
+    return extras_.at(instance).get();
   }
   void forget(LV2_Handle instance) {
     const std::lock_guard lock(mutex_);
-    ports_.erase(instance);
+    extras_.erase(instance);
   }
 
  private:
   std::mutex mutex_;
-  std::map<LV2_Handle, std::unique_ptr<EventPorts>> ports_;
+  std::map<LV2_Handle, std::unique_ptr<Extra>> extras_;
 };
 
-AllEventPorts& all_event_ports() {
-  static AllEventPorts ports;
-  return ports;
+AllExtras& all_extras() {
+  static AllExtras extras;
+  return extras;
+}
+
+/// Numbers for URIs, in hosts that have none.
+LV2_URID own_urid(LV2_URID_Map_Handle, const char* uri) {
+  static std::mutex mutex;
+  static std::map<std::string, LV2_URID> urids;
+  const std::lock_guard lock(mutex);
+  return urids.emplace(uri, static_cast<LV2_URID>(urids.size() + 1)).first->second;
 }
 
 LV2_Worker_Status refuse_work(LV2_Worker_Schedule_Handle, std::uint32_t, const void*) { return LV2_WORKER_ERR_UNKNOWN; }
 
 const void* feature(const LV2_Feature* const* features, const char* uri) {
   for (; features != nullptr && *features != nullptr; ++features) {
-    if (std::strcmp((*features)->URI, uri) == 0) return (*features)->data;
+    if ((*features)->URI != nullptr && std::strcmp((*features)->URI, uri) == 0) return (*features)->data;
   }
   return nullptr;
+}
+
+/// A port of the host, or none: then it is one of ours.
+void connect_port(LV2_Handle instance, std::uint32_t port, void* data) {
+  if (data == nullptr && port == events_in) data = &all_extras().of(instance)->ports.in;
+  if (data == nullptr && port == events_out) data = &all_extras().of(instance)->ports.out.sequence;
+  dpf().connect_port(instance, port, data);
 }
 
 LV2_Handle instantiate(const LV2_Descriptor*, double rate, const char* bundle, const LV2_Feature* const* features) {
   static const LV2_Worker_Schedule no_worker{nullptr, refuse_work};
   static const LV2_Feature no_worker_feature{LV2_WORKER__schedule, const_cast<LV2_Worker_Schedule*>(&no_worker)};
+  static const LV2_URID_Map own_map{nullptr, own_urid};
+  static const LV2_Feature own_map_feature{LV2_URID__map, const_cast<LV2_URID_Map*>(&own_map)};
   std::vector<const LV2_Feature*> all;
-  for (const auto* each = features; each != nullptr && *each != nullptr; ++each) all.push_back(*each);
+  for (const auto* each = features; each != nullptr && *each != nullptr; ++each) {
+    if ((*each)->URI != nullptr) all.push_back(*each);  // lv2file has one without
+  }
   if (feature(features, LV2_WORKER__schedule) == nullptr) all.push_back(&no_worker_feature);
-  const auto* const map = static_cast<const LV2_URID_Map*>(feature(features, LV2_URID__map));
-  if (map == nullptr) return nullptr;
-  path_type = map->map(map->handle, LV2_ATOM__Path);
+  const auto* map = static_cast<const LV2_URID_Map*>(feature(features, LV2_URID__map));
+  if (map == nullptr) {
+    map = &own_map;
+    all.push_back(&own_map_feature);
+  }
   // Of a host without options DPF asks for the length of its blocks; the plug-in takes any.
   const std::int32_t block = 1024;
   LV2_Options_Option options[2] = {};
@@ -104,15 +130,15 @@ LV2_Handle instantiate(const LV2_Descriptor*, double rate, const char* bundle, c
     return nullptr;  // no thread, no memory: all that LV2 lets us say
   }
   if (instance == nullptr) return nullptr;
-  EventPorts* const ports = all_event_ports().of(instance);
-  dpf().connect_port(instance, events_in, &ports->in);
-  dpf().connect_port(instance, events_out, &ports->out.sequence);
+  all_extras().add(instance)->path_type = map->map(map->handle, LV2_ATOM__Path);
+  connect_port(instance, events_in, nullptr);
+  connect_port(instance, events_out, nullptr);
   return instance;
 }
 
 void cleanup(LV2_Handle instance) {
   dpf().cleanup(instance);
-  all_event_ports().forget(instance);
+  all_extras().forget(instance);
 }
 
 // ------------------------------------------------------------------------------------------------------------ paths
@@ -143,7 +169,7 @@ LV2_State_Status store(LV2_State_Handle handle, std::uint32_t key, const void* v
   std::string path = type == mapping.path_type ? static_cast<const char*>(value) : "";
   if (path.empty() || mapping.map == nullptr) return mapping.store(mapping.handle, key, value, size, type, flags);
   try {
-    path = demucs_ort::utf8(demucs_ort::plugin::model_file(path));  // hosts map absolute paths only
+    path = demucs_ort::plugin::model_file(path).string();  // hosts map absolute paths only
   } catch (const std::exception&) {
     // The file is not there now; the session keeps what it was called.
   }
@@ -162,16 +188,16 @@ const void* retrieve(LV2_State_Handle handle, std::uint32_t key, std::size_t* si
   return mapping.restored.back().c_str();
 }
 
-PathMapping mapping_of(const LV2_Feature* const* features) {
+PathMapping mapping_of(LV2_Handle instance, const LV2_Feature* const* features) {
   PathMapping mapping{};
   mapping.map = static_cast<const LV2_State_Map_Path*>(feature(features, LV2_STATE__mapPath));
-  mapping.path_type = path_type;
+  mapping.path_type = all_extras().of(instance)->path_type;
   return mapping;
 }
 
 LV2_State_Status save(LV2_Handle instance, LV2_State_Store_Function store_in_host, LV2_State_Handle handle,
                       std::uint32_t flags, const LV2_Feature* const* features) {
-  PathMapping mapping = mapping_of(features);
+  PathMapping mapping = mapping_of(instance, features);
   mapping.store = store_in_host;
   mapping.handle = handle;
   return dpf_state().save(instance, store, &mapping, flags, features);
@@ -179,7 +205,7 @@ LV2_State_Status save(LV2_Handle instance, LV2_State_Store_Function store_in_hos
 
 LV2_State_Status restore(LV2_Handle instance, LV2_State_Retrieve_Function retrieve_from_host, LV2_State_Handle handle,
                          std::uint32_t flags, const LV2_Feature* const* features) {
-  PathMapping mapping = mapping_of(features);
+  PathMapping mapping = mapping_of(instance, features);
   mapping.retrieve = retrieve_from_host;
   mapping.handle = handle;
   mapping.restored.reserve(8);  // so that none moves
@@ -198,6 +224,7 @@ extern "C" __attribute__((visibility("default"))) const LV2_Descriptor* lv2_desc
   static const LV2_Descriptor descriptor = [] {
     LV2_Descriptor adapted = dpf();
     adapted.instantiate = instantiate;
+    adapted.connect_port = connect_port;
     adapted.cleanup = cleanup;
     adapted.extension_data = extension_data;
     return adapted;
