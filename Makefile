@@ -4,7 +4,8 @@ VENV := .venv/bin
 CLI := build/release/demucs_ort_cli
 WHEEL := build/wheel.stamp
 INSTALLED := build/installed.stamp
-CPP_SOURCES := $(wildcard $(shell git ls-files "cpp/*.h" "cpp/*.hpp" "cpp/*.cpp") tests/cpp/*.c* tests/fuzz/*.[ch]pp examples/*.c* examples/*/*.[ch]pp python/*.[ch]pp)
+CPP_SOURCES := $(wildcard $(shell git ls-files "cpp/*.h" "cpp/*.hpp" "cpp/*.cpp" "plugin/*.[ch]pp") tests/cpp/*.c* tests/fuzz/*.[ch]pp \
+               tests/plugin/*.[ch]pp examples/*.c* examples/*/*.[ch]pp python/*.[ch]pp)
 WHEEL_SOURCES := $(wildcard $(shell git ls-files cpp/include cpp/src cpp/files cpp/app cpp/cli cmake python) CMakeLists.txt pyproject.toml README.md \
                  demo_model/htdemucs_demo.onnx)
 # Prints the library inside the onnxruntime package, which the programs here load.
@@ -15,10 +16,11 @@ AT_ONCE := --config-settings cmake.define.CMAKE_UNITY_BUILD=ON --config-settings
 # What is downloaded is downloaded while the compiler runs.
 MAKEFLAGS += --jobs=2
 
-.PHONY: help demo test build setup demo-model sanitize fuzz lint format stubs clean
+.PHONY: help demo test build plugin setup demo-model sanitize fuzz lint format stubs clean
 help:
 	@echo "make demo       separate a song, say where the stems are, how good, how fast (SONG=file MODEL=file.onnx: yours)"
 	@echo "make test       set up what testing needs, build, check style and types, run the C++ and the Python tests"
+	@echo "make plugin     build the LV2, CLAP and VST3 plug-ins and run their tests"
 	@echo "make setup      set up .venv with PyTorch and the tools, and build the program"
 	@echo "make build      set up the same and build the programs, the library, and demucs_native and demucs-export in .venv"
 	@echo "make demo-model make demo_model/htdemucs_demo.onnx and demo_model/song/ again"
@@ -75,12 +77,17 @@ setup: .venv/test
 	@touch $@
 
 # Warnings are errors for those who develop, from the first file on.
-build test sanitize fuzz lint format stubs demo-model: STRICT := --config-settings cmake.define.DEMUCS_ORT_WARNINGS_AS_ERRORS=ON
+build plugin test sanitize fuzz lint format stubs demo-model: STRICT := --config-settings cmake.define.DEMUCS_ORT_WARNINGS_AS_ERRORS=ON
 
 build: setup $(INSTALLED)
-	@cmake --preset test --log-level=WARNING -DDEMUCS_ORT_BUILD_LIVE=ON -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
+	@cmake --preset test --log-level=WARNING -DDEMUCS_ORT_BUILD_LIVE=ON -DDEMUCS_ORT_BUILD_PLUGIN=ON \
+	  -DPython_EXECUTABLE="$(CURDIR)/$(VENV)/python" \
 	  -DDEMUCS_ORT_DEFAULT_ONNXRUNTIME="$(find_onnxruntime)" >/dev/null
 	@cmake --build --preset test -- --quiet
+
+plugin: build
+	@ctest --preset test -L plugin
+	@$(VENV)/python -m pytest -q tests/python/test_plugin*.py
 
 demo-model: setup $(INSTALLED)
 	@$(VENV)/python demo_model/remake.py

@@ -27,6 +27,10 @@ ROOMS: Mapping[str, Mapping[str, Iterable[str]]] = {
         "track": ("common", "read", "write", "stem_file"),
         "door": ("common", "read", "write", "stem_file", "track"),
     },
+    "plugin": {
+        "core": (),
+        "dpf": ("core",),
+    },
 }
 
 # Rooms of the core that nothing outside it may include.
@@ -43,6 +47,7 @@ LIBRARIES = {
     r"portaudio\.h": ("cpp/live/",),
     r"(n?curses)\.h": ("cpp/live/",),
     r"pybind11/": ("python/",),
+    r"Distrho\w+\.hpp|(clap|lv2|travesty)/": ("plugin/dpf/",),
 }
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
@@ -73,7 +78,7 @@ def check_file(file: str, text: str) -> list[str]:
 
 
 def main() -> int:
-    patterns = ["cpp/*.[ch]pp", "cpp/*.h", "python/*.[ch]pp"]
+    patterns = ["cpp/*.[ch]pp", "cpp/*.h", "plugin/*.[ch]pp", "python/*.[ch]pp"]
     listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
     wrong = [line for file in listed.stdout.split() for line in check_file(file, (ROOT / file).read_text())]
     print("\n".join(wrong), end="\n" if wrong else "")

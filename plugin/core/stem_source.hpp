@@ -8,7 +8,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <vector>
 
 #include "base/joining_thread.hpp"
 #include "core/latency_profile.hpp"
