@@ -8,7 +8,7 @@ purpose=$1
 shift
 if [ "$purpose" = test ]; then
   wanted="$wanted ffmpeg libgtest-dev libncurses-dev portaudio19-dev libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont
-espeak-ng flite rustc"
+espeak-ng flite rustc libcairo2-dev libx11-dev xvfb xdotool"
 fi
 wanted="$wanted $*"
 python=${PYTHON:-python3}

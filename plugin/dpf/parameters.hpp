@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "core/latency_profile.hpp"
 
@@ -24,5 +26,23 @@ inline constexpr std::uint32_t count = latency + 5;
 }  // namespace parameter
 
 inline constexpr const char* model_state = "model";
+
+inline constexpr std::array<const char*, stem_count> stem_titles{"Drums", "Bass", "Other", "Vocals"};
+inline constexpr std::array<const char*, 2> latency_titles{"Live (1.3 s)", "Safe (2.5 s)"};
+/// Of `SourceState`.
+inline constexpr std::array<const char*, 8> state_titles{"Not running",
+                                                         "Loading the model",
+                                                         "Separating",
+                                                         "No such model, or no model file",
+                                                         "Model without these stems",
+                                                         "No ONNX Runtime found",
+                                                         "Sample rate not supported",
+                                                         "The model failed"};
+inline constexpr float quietest = -60.0F;  // decibels; a fader that low is shut
+inline constexpr float loudest = 6.0F;     // decibels
+
+/// What is wrong, as one sentence; empty: nothing. Of an instance of the plug-in, by DPF's pointer to it. Thread: any
+/// but the audio thread.
+std::string problem_of(void* instance);
 
 }  // namespace demucs_ort::plugin

@@ -22,18 +22,6 @@ namespace {
 
 using namespace demucs_ort::plugin;
 
-constexpr std::array<const char*, stem_count> stem_titles{"Drums", "Bass", "Other", "Vocals"};
-constexpr std::array<const char*, 2> latency_titles{"Live (1.3 s)", "Safe (2.5 s)"};
-constexpr std::array<const char*, 8> state_titles{"Not running",
-                                                  "Loading the model",
-                                                  "Separating",
-                                                  "No such model, or no model file",
-                                                  "Model without these stems",
-                                                  "No ONNX Runtime found",
-                                                  "Sample rate not supported",
-                                                  "The model failed"};
-constexpr float quietest = -60.0F;  // decibels; a fader that low is shut
-
 float factor_of(float decibels) { return decibels <= quietest ? 0.0F : std::pow(10.0F, decibels / 20.0F); }
 
 void describe(Parameter& parameter, std::uint32_t hints, const std::string& name, const std::string& symbol,
@@ -59,7 +47,6 @@ class StemsPlugin : public Plugin {
  public:
   StemsPlugin() : Plugin(parameter::count, 0, 1) { setLatency(static_cast<std::uint32_t>(source_.latency())); }
 
-  /// One sentence, for the face.
   std::string problem() const { return source_.problem(); }
 
  protected:
@@ -190,7 +177,7 @@ class StemsPlugin : public Plugin {
     const std::string name = stem_names[stem];
     constexpr std::uint32_t button = kParameterIsAutomatable | kParameterIsBoolean | kParameterIsInteger;
     if (kind == 0) {
-      describe(parameter, kParameterIsAutomatable, title, name + "_level", "dB", quietest, 6);
+      describe(parameter, kParameterIsAutomatable, title, name + "_level", "dB", quietest, loudest);
     } else if (kind == 1) {
       describe(parameter, button, title + " mute", name + "_mute", "", 0, 1);
     } else {
@@ -228,3 +215,7 @@ class StemsPlugin : public Plugin {
 Plugin* createPlugin() { return new StemsPlugin; }
 
 END_NAMESPACE_DISTRHO
+
+std::string demucs_ort::plugin::problem_of(void* instance) {
+  return static_cast<DISTRHO::StemsPlugin*>(static_cast<DISTRHO::Plugin*>(instance))->problem();
+}
