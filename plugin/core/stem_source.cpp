@@ -91,6 +91,11 @@ void StemSource::set_model(const std::string& name) {
   changed_.notify_all();
 }
 
+std::string StemSource::model() const {
+  const std::lock_guard lock(mutex_);
+  return wanted_.model;
+}
+
 std::string StemSource::problem() const {
   const std::lock_guard lock(mutex_);
   return problem_;
@@ -322,7 +327,7 @@ void StemSource::process(const float* const* mix, float* const* const* stems, st
     float* const* coming_out[stem_names.size()];
     for (std::size_t s = 0; s < stem_names.size(); ++s) {
       for (std::size_t c = 0; c < 2; ++c) {
-        rows[s][c] = stems[s][c] + at;
+        rows[s][c] = stems[s][c] == nullptr ? unheard_.data() : stems[s][c] + at;
         coming_rows[s][c] = coming_stems_[s][c].data();
       }
       out[s] = rows[s];

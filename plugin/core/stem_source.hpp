@@ -46,14 +46,16 @@ class StemSource {
 
   /// Separates with this model from now on (`model_file`). Returns at once. Thread: any but the audio thread.
   void set_model(const std::string& name);
+  /// The name that was given last. Thread: any but the audio thread.
+  std::string model() const;
   /// Returns at once; the latency changes when stems of the new one are there. Thread: any; real-time safe.
   void set_profile(LatencyProfile profile) noexcept { profile_.store(profile, std::memory_order_relaxed); }
   /// The next frame is the first, at this rate, with the latency of the present profile. Thread: any but the audio
   /// thread, which must not be in `process`.
   void activate(double sample_rate);
   /// Takes mix[channel][frame] and delivers stems[stem][channel][frame], both in stereo; `stems` may hold buffers of
-  /// `mix`. With `wait` it waits for the model and for every stem, for programs that are faster or slower than real
-  /// time; without, nobody is waited for. Thread: audio; real-time safe without `wait`.
+  /// `mix`, and null for what nobody hears. With `wait` it waits for the model and for every stem, for programs that
+  /// are faster or slower than real time; without, nobody is waited for. Thread: audio; real-time safe without `wait`.
   void process(const float* const* mix, float* const* const* stems, std::size_t frames, bool wait) noexcept;
 
   /// From a frame of the mix to its stems, as it is now. Thread: any; real-time safe, as the three that follow.
@@ -117,6 +119,7 @@ class StemSource {
   std::uint64_t finished_underruns_ = 0;  // of sources that are gone
   StereoChunk mix_{};
   std::array<StereoChunk, stem_names.size()> coming_stems_{};
+  std::array<float, chunk> unheard_{};
 
   std::atomic<LatencyProfile> profile_{LatencyProfile::live};
   std::atomic<Source*> ready_{nullptr};    // from the loader to the audio thread

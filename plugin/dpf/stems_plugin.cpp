@@ -1,5 +1,6 @@
 // The plug-in as hosts see it: parameters, state and audio ports. What it does is in core/.
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <exception>
@@ -124,13 +125,13 @@ class StemsPlugin : public Plugin {
       case parameter::load:
         return static_cast<float>(100 * source_.load());
       default:
-        return index < values_.size() ? values_[index] : 0.0F;
+        return index < values_.size() ? values_[index].load(std::memory_order_relaxed) : 0.0F;
     }
   }
 
   void setParameterValue(std::uint32_t index, float value) override {
     if (index >= values_.size() || !std::isfinite(value)) return;
-    values_[index] = value;
+    values_[index].store(value, std::memory_order_relaxed);
     const bool on = value > 0.5F;
     if (index == parameter::latency) {
       source_.set_profile(on ? LatencyProfile::safe : LatencyProfile::live);
@@ -144,13 +145,11 @@ class StemsPlugin : public Plugin {
   }
 
   String getState(const char* key) const override {
-    return std::string(key) == model_state ? String(portable_name(model_).c_str()) : String();
+    return std::string(key) == model_state ? String(portable_name(source_.model()).c_str()) : String();
   }
 
   void setState(const char* key, const char* value) override {
-    if (std::string(key) != model_state) return;
-    model_ = value;
-    source_.set_model(model_);
+    if (std::string(key) == model_state) source_.set_model(value);
   }
 
   void activate() override {
@@ -160,7 +159,7 @@ class StemsPlugin : public Plugin {
   }
 
   void run(const float** inputs, float** outputs, std::uint32_t frames) override {
-    const bool wait = host_renders || values_[parameter::wait] > 0.5F;
+    const bool wait = host_renders || values_[parameter::wait].load(std::memory_order_relaxed) > 0.5F;
     if constexpr (is_multi_out) {
       float* const* rows[stem_count];
       for (std::uint32_t s = 0; s < stem_count; ++s) rows[s] = outputs + 2 * s;
@@ -202,9 +201,8 @@ class StemsPlugin : public Plugin {
     }
   }
 
-  static constexpr std::uint32_t chunk = 512;     // frames
-  std::array<float, parameter::state> values_{};  // of the parameters that the host sets; all are 0 at first
-  std::string model_;
+  static constexpr std::uint32_t chunk = 512;                  // frames
+  std::array<std::atomic<float>, parameter::state> values_{};  // of the parameters that the host sets; all 0 at first
   StemSource source_;
   StemMixer mixer_;
   std::array<std::array<std::array<float, chunk>, 2>, stem_count> stems_{};
