@@ -32,8 +32,12 @@ constexpr std::array<const char*, 8> state_sentences{
     "The mix is heard instead. Install ONNX Runtime, and load the plug-in again.",
     "The mix is heard instead. Choose a sample rate from 8 to 192 kHz.",
     "The mix is heard instead. Choose another model."};
-constexpr const char* too_slow = "The computer is hardly fast enough. Choose the safe latency, or a smaller model.";
-constexpr int much_load = 90;  // percent
+// What to do about much load, with the live and with the safe latency.
+constexpr std::array<const char*, latency_titles.size()> too_slow{
+    "The computer is hardly fast enough for this model. Choose the safe latency, or a smaller model.",
+    "The computer is hardly fast enough for this model. Choose a smaller one."};
+constexpr int much_load = 90;   // percent
+constexpr int most_told = 999;  // of percents and underruns
 
 // Where things are, in pixels of a face that is not scaled.
 constexpr double width = 480;
@@ -99,7 +103,7 @@ class Face : public UI {
     } else if (index == parameter::underruns) {
       update(underruns_, static_cast<int>(std::lround(value)));
     } else if (index == parameter::load) {
-      update(load_, static_cast<int>(std::lround(value)));
+      update(load_, static_cast<int>(std::lround(std::clamp(value, 0.0F, static_cast<float>(most_told)))));
     }
   }
 
@@ -239,7 +243,7 @@ class Face : public UI {
     const bool is_slow = state == SourceState::separating && load_ > much_load;
     if (state == SourceState::separating) draw_load(cairo, base, is_slow ? shades::warning : shades::accent);
     const std::string sentence = !problem_.empty() ? as_sentence(problem_)
-                                 : is_slow         ? too_slow
+                                 : is_slow         ? too_slow[latencies_[1]->is_on() ? 1 : 0]
                                                    : state_sentences[static_cast<std::size_t>(state_)];
     double y = base + 22;
     for (const auto& line : wrapped(cairo, sentence, inner - 24, {12}, 3)) {
@@ -251,16 +255,16 @@ class Face : public UI {
   void draw_load(cairo_t* cairo, double base, const Shade& shade) const {
     const double right = width - margin - 12;
     const Font font{12};
-    write(cairo, std::to_string(underruns_), right, base, font, underruns_ > 0 ? shades::warning : shades::text,
-          Align::right);
-    write(cairo, "Underruns", right - 30, base, font, shades::faint, Align::right);
-    const double bar = 64;
-    const Box box{right - 216, base - 9, bar, 8};
+    const std::string count = underruns_ > most_told ? std::to_string(most_told) + "+" : std::to_string(underruns_);
+    write(cairo, count, right, base, font, underruns_ > 0 ? shades::warning : shades::text, Align::right);
+    write(cairo, "Underruns", right - 38, base, font, shades::faint, Align::right);
+    constexpr double bar = 60;
+    const Box box{right - 222, base - 9, bar, 8};
     write(cairo, "Load", box.x - 8, base, font, shades::faint, Align::right);
     fill(cairo, box, 4, shades::groove);
     const double share = std::clamp(load_ / 100.0, 0.0, 1.0);
     if (share * bar >= 8) fill(cairo, {box.x, box.y, share * bar, 8}, 4, shade);
-    write(cairo, std::to_string(load_) + " %", box.x + bar + 42, base, font, load_ > much_load ? shade : shades::text,
+    write(cairo, std::to_string(load_) + " %", box.x + bar + 50, base, font, load_ > much_load ? shade : shades::text,
           Align::right);
   }
 
