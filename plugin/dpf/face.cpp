@@ -128,8 +128,8 @@ class Face : public UI {
     cairo_t* const cairo = context.handle;
     cairo_set_source_rgb(cairo, shades::background.red, shades::background.green, shades::background.blue);
     cairo_paint(cairo);
-    write(cairo, DISTRHO_PLUGIN_NAME, margin, 39, {19, true}, shades::text);
-    write(cairo, "Latency", width - margin - 202, 37, {12}, shades::faint, Align::right);
+    write(cairo, DISTRHO_PLUGIN_NAME, margin, 39, {is_multi_out ? 17.0 : 19.0, true}, shades::text);
+    if (!is_multi_out) write(cairo, "Latency", width - margin - 202, 37, {12}, shades::faint, Align::right);
     for (std::uint32_t stem = 0; stem < stem_count; ++stem) draw_strip(cairo, stem);
     draw_model(cairo);
     draw_state(cairo);
