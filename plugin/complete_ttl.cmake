@@ -2,6 +2,7 @@
 #   - the port "wait" is what hosts set while they render (lv2:freeWheeling);
 #   - hosts without options, worker threads, event ports or numbers for URIs can have it, too: lv2_adapter.cpp does without.
 file(GLOB files "${FOLDER}/*.ttl")
+list(FILTER files EXCLUDE REGEX "_ui\\.ttl$")  # the face needs what it requires
 set(found 0)
 foreach(file IN LISTS files)
   file(READ "${file}" text)
