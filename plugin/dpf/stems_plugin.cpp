@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <exception>
+#include <mutex>
 #include <string>
 
 #include "DistrhoPlugin.hpp"
@@ -15,7 +16,8 @@
 #include "parameters.hpp"
 
 namespace demucs_ort::plugin {
-thread_local bool host_renders = false;
+HostRenders* newest_host_renders = nullptr;
+std::mutex newest_host_renders_mutex;
 }  // namespace demucs_ort::plugin
 
 START_NAMESPACE_DISTRHO
@@ -46,7 +48,10 @@ void set_titles(Parameter& of, const std::array<const char*, Size>& titles) {
 
 class StemsPlugin : public Plugin {
  public:
-  StemsPlugin() : Plugin(parameter::count, 0, 1) { setLatency(static_cast<std::uint32_t>(source_.latency())); }
+  StemsPlugin() : Plugin(parameter::count, 0, 1) {
+    setLatency(static_cast<std::uint32_t>(source_.latency()));
+    newest_host_renders = &host_renders_;
+  }
 
   std::string problem() const { return source_.problem(); }
 
@@ -159,7 +164,8 @@ class StemsPlugin : public Plugin {
   }
 
   void run(const float** inputs, float** outputs, std::uint32_t frames) override {
-    const bool wait = host_renders || values_[parameter::wait].load(std::memory_order_relaxed) > 0.5F;
+    const bool wait = host_renders_.load(std::memory_order_relaxed) ||
+                      values_[parameter::wait].load(std::memory_order_relaxed) > 0.5F;
     if constexpr (is_multi_out) {
       float* const* rows[stem_count];
       for (std::uint32_t s = 0; s < stem_count; ++s) rows[s] = outputs + 2 * s;
@@ -203,6 +209,7 @@ class StemsPlugin : public Plugin {
 
   static constexpr std::uint32_t chunk = 512;                  // frames
   std::array<std::atomic<float>, parameter::state> values_{};  // of the parameters that the host sets; all 0 at first
+  HostRenders host_renders_{false};
   StemSource source_;
   StemMixer mixer_;
   std::array<std::array<std::array<float, chunk>, 2>, stem_count> stems_{};
