@@ -43,10 +43,10 @@ def gains_model(
     )
 
 
-def ramp_model(frames: int = FRAMES) -> onnx.GraphProto:
+def ramp_model(frames: int = FRAMES, gains: tuple[float, ...] = (0.75, 0.25)) -> onnx.GraphProto:
     """gains_model that also scales each frame by its place in the segment: where a segment lies makes a difference."""
     ramp = [1 + frame / frames for frame in range(frames)]
-    graph = gains_model([helper.make_node("Mul", ["mix", "ramp"], ["steeper"])], "steeper", frames=frames)
+    graph = gains_model([helper.make_node("Mul", ["mix", "ramp"], ["steeper"])], "steeper", gains, frames)
     graph.initializer.append(helper.make_tensor("ramp", TensorProto.FLOAT, [1, 1, frames], ramp))
     return graph
 
@@ -255,6 +255,7 @@ def main() -> None:
     # For the plug-in: its four stems in an order of the model's own, of which "other" is made of what is left; and more.
     band = METADATA | {"segment_frames": "88200", "sources": "vocals,bass,drums,other"}
     save(folder, "band_2s.onnx", gains_model([], "mix", (0.125, 0.25, 0.25, 0.125), 88_200), band)
+    save(folder, "band_ramp_2s.onnx", ramp_model(88_200, (0.125, 0.25, 0.25, 0.125)), band)
     five = METADATA | {"segment_frames": "88200", "sources": "vocals,bass,guitar,drums,other"}
     save(folder, "five_2s.onnx", gains_model([], "mix", (0.125, 0.25, 0.125, 0.25, 0.125), 88_200), five)
     save(folder, "long.onnx", gains_model([], "mix", (0.5, 0.5), 343_980), METADATA | {"segment_frames": "343980"})
