@@ -8,7 +8,7 @@ purpose=$1
 shift
 if [ "$purpose" = test ]; then
   wanted="$wanted ffmpeg libgtest-dev libncurses-dev portaudio19-dev libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont
-espeak-ng flite rustc libcairo2-dev libx11-dev xvfb xdotool"
+espeak-ng flite rustc libcairo2-dev libx11-dev xvfb xdotool lilv-utils lv2-dev lv2file sordi"
 fi
 wanted="$wanted $*"
 python=${PYTHON:-python3}
