@@ -1,5 +1,5 @@
 // What DPF lacks in LV2: hosts without options, worker threads, event ports (FFmpeg, lv2file) or any feature at all
-// (lv2proc), and paths that move with a session (state:mapPath). Everything else passes through.
+// (lv2apply), and paths that move with a session (state:mapPath). Everything else passes through.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -32,47 +32,24 @@ constexpr std::uint32_t events_out = events_in + 1;
 
 const LV2_Descriptor& dpf() { return *dpf_lv2_descriptor(0); }
 
-/// What the event ports are connected to as long as the host connects nothing: DPF reads and writes them without asking.
+/// What the event ports are connected to until the host connects its own: DPF reads and writes them without asking.
 struct EventPorts {
   LV2_Atom_Sequence in{{sizeof(LV2_Atom_Sequence_Body), 0}, {0, 0}};
   struct {
-    LV2_Atom_Sequence sequence{{4096, 0}, {0, 0}};
+    LV2_Atom_Sequence sequence{{0, 0}, {0, 0}};
     std::uint8_t room[4096];
   } out;
 };
 
-/// What an instance has beside DPF's own.
-struct Extra {
+/// An instance as hosts hold it.
+struct Instance {
+  LV2_Handle dpf = nullptr;
   EventPorts ports;
-  LV2_URID path_type = 0;  // the host's number of atom:Path
+  LV2_URID path_type = 0;    // the host's number of atom:Path
+  LV2_URID string_type = 0;  // and of atom:String
 };
 
-class AllExtras {
- public:
-  Extra* add(LV2_Handle instance) {
-    const std::lock_guard lock(mutex_);
-    auto& extra = extras_[instance];
-    extra = std::make_unique<Extra>();
-    return extra.get();
-  }
-  Extra* of(LV2_Handle instance) {
-    const std::lock_guard lock(mutex_);
-    return extras_.at(instance).get();
-  }
-  void forget(LV2_Handle instance) {
-    const std::lock_guard lock(mutex_);
-    extras_.erase(instance);
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<LV2_Handle, std::unique_ptr<Extra>> extras_;
-};
-
-AllExtras& all_extras() {
-  static AllExtras extras;
-  return extras;
-}
+Instance& as_instance(LV2_Handle handle) { return *static_cast<Instance*>(handle); }
 
 /// Numbers for URIs, in hosts that have none.
 LV2_URID own_urid(LV2_URID_Map_Handle, const char* uri) {
@@ -92,10 +69,11 @@ const void* feature(const LV2_Feature* const* features, const char* uri) {
 }
 
 /// A port of the host, or none: then it is one of ours.
-void connect_port(LV2_Handle instance, std::uint32_t port, void* data) {
-  if (data == nullptr && port == events_in) data = &all_extras().of(instance)->ports.in;
-  if (data == nullptr && port == events_out) data = &all_extras().of(instance)->ports.out.sequence;
-  dpf().connect_port(instance, port, data);
+void connect_port(LV2_Handle handle, std::uint32_t port, void* data) {
+  Instance& instance = as_instance(handle);
+  if (data == nullptr && port == events_in) data = &instance.ports.in;
+  if (data == nullptr && port == events_out) data = &instance.ports.out.sequence;
+  dpf().connect_port(instance.dpf, port, data);
 }
 
 LV2_Handle instantiate(const LV2_Descriptor*, double rate, const char* bundle, const LV2_Feature* const* features) {
@@ -123,29 +101,62 @@ LV2_Handle instantiate(const LV2_Descriptor*, double rate, const char* bundle, c
   const LV2_Feature options_feature{LV2_OPTIONS__options, options};
   if (feature(features, LV2_OPTIONS__options) == nullptr) all.push_back(&options_feature);
   all.push_back(nullptr);
-  LV2_Handle instance = nullptr;
   try {
-    instance = dpf().instantiate(&dpf(), rate, bundle, all.data());
+    auto instance = std::make_unique<Instance>();
+    instance->dpf = dpf().instantiate(&dpf(), rate, bundle, all.data());
+    if (instance->dpf == nullptr) return nullptr;
+    instance->path_type = map->map(map->handle, LV2_ATOM__Path);
+    instance->string_type = map->map(map->handle, LV2_ATOM__String);
+    connect_port(instance.get(), events_in, nullptr);
+    connect_port(instance.get(), events_out, nullptr);
+    return instance.release();
   } catch (const std::exception&) {
     return nullptr;  // no thread, no memory: all that LV2 lets us say
   }
-  if (instance == nullptr) return nullptr;
-  all_extras().add(instance)->path_type = map->map(map->handle, LV2_ATOM__Path);
-  connect_port(instance, events_in, nullptr);
-  connect_port(instance, events_out, nullptr);
-  return instance;
 }
 
-void cleanup(LV2_Handle instance) {
-  dpf().cleanup(instance);
-  all_extras().forget(instance);
+void activate(LV2_Handle handle) { dpf().activate(as_instance(handle).dpf); }
+
+void run(LV2_Handle handle, std::uint32_t frames) {
+  Instance& instance = as_instance(handle);
+  instance.ports.out.sequence.atom.size = sizeof(instance.ports.out.room);  // what fits, as hosts say each time
+  dpf().run(instance.dpf, frames);
+}
+
+void deactivate(LV2_Handle handle) { dpf().deactivate(as_instance(handle).dpf); }
+
+void cleanup(LV2_Handle handle) {
+  const std::unique_ptr<Instance> instance(&as_instance(handle));
+  dpf().cleanup(instance->dpf);
+}
+
+// ----------------------------------------------------------------------------------------------- options and worker
+
+template <typename Interface>
+const Interface& dpf_interface(const char* uri) {
+  return *static_cast<const Interface*>(dpf().extension_data(uri));
+}
+
+std::uint32_t get_options(LV2_Handle handle, LV2_Options_Option* options) {
+  return dpf_interface<LV2_Options_Interface>(LV2_OPTIONS__interface).get(as_instance(handle).dpf, options);
+}
+
+std::uint32_t set_options(LV2_Handle handle, const LV2_Options_Option* options) {
+  return dpf_interface<LV2_Options_Interface>(LV2_OPTIONS__interface).set(as_instance(handle).dpf, options);
+}
+
+LV2_Worker_Status work(LV2_Handle handle, LV2_Worker_Respond_Function respond, LV2_Worker_Respond_Handle to,
+                       std::uint32_t size, const void* data) {
+  const auto& worker = dpf_interface<LV2_Worker_Interface>(LV2_WORKER__interface);
+  return worker.work(as_instance(handle).dpf, respond, to, size, data);
+}
+
+LV2_Worker_Status work_response(LV2_Handle handle, std::uint32_t size, const void* data) {
+  const auto& worker = dpf_interface<LV2_Worker_Interface>(LV2_WORKER__interface);
+  return worker.work_response(as_instance(handle).dpf, size, data);
 }
 
 // ------------------------------------------------------------------------------------------------------------ paths
-
-const LV2_State_Interface& dpf_state() {
-  return *static_cast<const LV2_State_Interface*>(dpf().extension_data(LV2_STATE__interface));
-}
 
 /// DPF stores and retrieves through this, and paths are mapped on the way.
 struct PathMapping {
@@ -154,6 +165,7 @@ struct PathMapping {
   LV2_State_Retrieve_Function retrieve;
   LV2_State_Handle handle;
   LV2_URID path_type;
+  LV2_URID string_type;
   std::vector<std::string> restored;  // what DPF has been given, until the call is over
 };
 
@@ -167,6 +179,8 @@ LV2_State_Status store(LV2_State_Handle handle, std::uint32_t key, const void* v
                        std::uint32_t type, std::uint32_t flags) {
   auto& mapping = *static_cast<PathMapping*>(handle);
   std::string path = type == mapping.path_type ? static_cast<const char*>(value) : "";
+  // Hosts write an empty path as <>, which they read as the file that it is written in.
+  if (path.empty() && type == mapping.path_type) type = mapping.string_type;
   if (path.empty() || mapping.map == nullptr) return mapping.store(mapping.handle, key, value, size, type, flags);
   try {
     path = demucs_ort::plugin::model_file(path).string();  // hosts map absolute paths only
@@ -181,53 +195,57 @@ const void* retrieve(LV2_State_Handle handle, std::uint32_t key, std::size_t* si
                      std::uint32_t* flags) {
   auto& mapping = *static_cast<PathMapping*>(handle);
   const void* const value = mapping.retrieve(mapping.handle, key, size, type, flags);
-  if (value == nullptr || mapping.map == nullptr || *type != mapping.path_type) return value;
-  if (*static_cast<const char*>(value) == '\0') return value;
+  if (value == nullptr || *size == 0) return value;
+  if (*static_cast<const char*>(value) == '\0') *type = mapping.path_type;
+  if (*static_cast<const char*>(value) == '\0' || *type != mapping.path_type || mapping.map == nullptr) return value;
   mapping.restored.push_back(taken(mapping.map->absolute_path(mapping.map->handle, static_cast<const char*>(value))));
   *size = mapping.restored.back().size() + 1;
   return mapping.restored.back().c_str();
 }
 
-PathMapping mapping_of(LV2_Handle instance, const LV2_Feature* const* features) {
+PathMapping mapping_of(const Instance& instance, const LV2_Feature* const* features) {
   PathMapping mapping{};
   mapping.map = static_cast<const LV2_State_Map_Path*>(feature(features, LV2_STATE__mapPath));
-  mapping.path_type = all_extras().of(instance)->path_type;
+  mapping.path_type = instance.path_type;
+  mapping.string_type = instance.string_type;
   return mapping;
 }
 
-LV2_State_Status save(LV2_Handle instance, LV2_State_Store_Function store_in_host, LV2_State_Handle handle,
+LV2_State_Status save(LV2_Handle handle, LV2_State_Store_Function store_in_host, LV2_State_Handle host,
                       std::uint32_t flags, const LV2_Feature* const* features) {
-  PathMapping mapping = mapping_of(instance, features);
+  PathMapping mapping = mapping_of(as_instance(handle), features);
   mapping.store = store_in_host;
-  mapping.handle = handle;
-  return dpf_state().save(instance, store, &mapping, flags, features);
+  mapping.handle = host;
+  const auto& state = dpf_interface<LV2_State_Interface>(LV2_STATE__interface);
+  return state.save(as_instance(handle).dpf, store, &mapping, flags, features);
 }
 
-LV2_State_Status restore(LV2_Handle instance, LV2_State_Retrieve_Function retrieve_from_host, LV2_State_Handle handle,
+LV2_State_Status restore(LV2_Handle handle, LV2_State_Retrieve_Function retrieve_from_host, LV2_State_Handle host,
                          std::uint32_t flags, const LV2_Feature* const* features) {
-  PathMapping mapping = mapping_of(instance, features);
+  PathMapping mapping = mapping_of(as_instance(handle), features);
   mapping.retrieve = retrieve_from_host;
-  mapping.handle = handle;
+  mapping.handle = host;
   mapping.restored.reserve(8);  // so that none moves
-  return dpf_state().restore(instance, retrieve, &mapping, flags, features);
+  const auto& state = dpf_interface<LV2_State_Interface>(LV2_STATE__interface);
+  return state.restore(as_instance(handle).dpf, retrieve, &mapping, flags, features);
 }
 
+/// The interfaces that the .ttl files name.
 const void* extension_data(const char* uri) {
+  static const LV2_Options_Interface options{get_options, set_options};
   static const LV2_State_Interface state{save, restore};
-  return std::strcmp(uri, LV2_STATE__interface) == 0 ? &state : dpf().extension_data(uri);
+  static const LV2_Worker_Interface worker{work, work_response, nullptr};
+  if (std::strcmp(uri, LV2_OPTIONS__interface) == 0) return &options;
+  if (std::strcmp(uri, LV2_STATE__interface) == 0) return &state;
+  if (std::strcmp(uri, LV2_WORKER__interface) == 0) return &worker;
+  return nullptr;
 }
 
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) const LV2_Descriptor* lv2_descriptor(std::uint32_t index) {
   if (index != 0) return nullptr;
-  static const LV2_Descriptor descriptor = [] {
-    LV2_Descriptor adapted = dpf();
-    adapted.instantiate = instantiate;
-    adapted.connect_port = connect_port;
-    adapted.cleanup = cleanup;
-    adapted.extension_data = extension_data;
-    return adapted;
-  }();
+  static const LV2_Descriptor descriptor{dpf().URI, instantiate, connect_port, activate,
+                                         run,       deactivate,  cleanup,      extension_data};
   return &descriptor;
 }
