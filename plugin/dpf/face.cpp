@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "DistrhoUI.hpp"
 #include "core/stem_source.hpp"

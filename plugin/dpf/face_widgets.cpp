@@ -1,7 +1,6 @@
 #include "face_widgets.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <string>
