@@ -252,7 +252,7 @@ def main() -> None:
     # Of a musical length, and far faster than music even on a busy machine.
     save(folder, "ramp_4s.onnx", ramp_model(176_400), METADATA | {"segment_frames": "176400"})
     save(folder, "short_1s.onnx", gains_model([], "mix", (0.5, 0.5), 44_100), METADATA | {"segment_frames": "44100"})
-    # For the plug-in: its four stems in an order of the model's own, of which "other" is made of what is left; and more.
+    # For the plug-in: its four stems in an order of the model's own, "other" being what is left; and five.
     band = METADATA | {"segment_frames": "88200", "sources": "vocals,bass,drums,other"}
     save(folder, "band_2s.onnx", gains_model([], "mix", (0.125, 0.25, 0.25, 0.125), 88_200), band)
     save(folder, "band_ramp_2s.onnx", ramp_model(88_200, (0.125, 0.25, 0.25, 0.125)), band)
