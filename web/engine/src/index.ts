@@ -1,0 +1,15 @@
+export { Engine } from "./engine.js";
+export { EngineError, type ErrorCode } from "./error.js";
+export { readModelFacts, type ModelFacts } from "./contract.js";
+export type {
+  Audio,
+  Backend,
+  Chunk,
+  CreateOptions,
+  EngineInfo,
+  Estimate,
+  EstimateOptions,
+  OnLoad,
+  SeparateOptions,
+  Stems,
+} from "./types.js";
