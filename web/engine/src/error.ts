@@ -15,6 +15,11 @@ export type ErrorCode =
   /** `close()` was called. */
   | "closed";
 
+/** What a cancelled call rejects with. */
+export function cancelled(): EngineError {
+  return new EngineError("cancelled", "cancelled");
+}
+
 /** The one error that the engine throws. `message` is one sentence for a person: what, where, what to do. */
 export class EngineError extends Error {
   readonly code: ErrorCode;

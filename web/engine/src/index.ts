@@ -9,6 +9,7 @@ export type {
   EngineInfo,
   Estimate,
   EstimateOptions,
+  LoadStage,
   OnLoad,
   SeparateOptions,
   Stems,

@@ -31,11 +31,18 @@ export interface EngineInfo {
   backend: Backend;
   /** Threads that compute. 1 where the page is not cross-origin isolated. */
   threads: number;
-  /** Of the model file, in lower-case hexadecimal. */
+  /** Of the model file, in lower-case hexadecimal; empty where the page is in no secure context (plain http). */
   sha256: string;
   /** Size of the model file. */
   bytes: number;
+  /** The graphics card as the browser names it; empty for `wasm`. */
+  adapter: string;
+  /** dB by which the backend met the model's known answer; undefined if the file has none. */
+  knownAnswerSnr: number | undefined;
 }
+
+/** What `Engine.create` does at the moment: fetching or reading the file, loading it, checking the backend with it. */
+export type LoadStage = "fetching" | "loading" | "checking";
 
 /** Called while a model given by address is fetched. `total` is 0 if the server does not tell. */
 export type OnLoad = (loadedBytes: number, total: number) => void;
@@ -48,13 +55,16 @@ export interface CreateOptions {
   /** Default: the number of cores, at most 8. Without cross-origin isolation always 1. */
   threads?: number;
   onProgress?: OnLoad;
+  onStage?: (stage: LoadStage) => void;
+  /** `create` then rejects with `EngineError` `cancelled`. */
   signal?: AbortSignal;
 }
 
-/** How long a separation will take; measured on this machine with this model. */
+/** How long a separation will take: measured when the model was loaded, and again with every separation. */
 export interface Estimate {
   secondsPerSegment: number;
   segments: number;
+  /** The product of both. */
   seconds: number;
 }
 
@@ -80,9 +90,10 @@ export interface SeparateOptions {
   onProgress?: (done: number, total: number, remainingSeconds: number) => void;
   /**
    * Takes the stems as they are finished: chunks of all stems for the same frames after each other, in order and
-   * without gaps. With it nothing is collected, and `separate` resolves to an empty map.
+   * without gaps. With it nothing is collected, and `separate` resolves to an empty map. If it returns promises, the
+   * engine delivers no more before they are fulfilled, so that a slow receiver does not fill the memory.
    */
-  onChunk?: (chunk: Chunk) => void;
+  onChunk?: (chunk: Chunk) => void | Promise<void>;
   /** Stops within a segment. `separate` then rejects with `EngineError` `cancelled`; the engine stays usable. */
   signal?: AbortSignal;
 }
