@@ -6,7 +6,7 @@ const RULES: Record<string, string> = {
   // The FLAC and AAC encoders start their workers from Blobs.
   "worker-src": "'self' blob:",
   // The hash is that of the style sheet inside each waveform of wavesurfer.js.
-  "style-src": "'self' 'sha256-PLACEHOLDER'",
+  "style-src": "'self' 'sha256-fF0LBso7Nz75zaFRDBUefBDvPe19hjaiDnnc8lt+2Js='",
   "img-src": "'self' data:",
   // Models may be fetched from any address; a song is never sent.
   "connect-src": "'self' blob: https:",

@@ -40,7 +40,14 @@ export default defineConfig({
   base: "./",
   plugins: [demoFiles(), policyTag()],
   // A data: URL would need a wider policy.
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    outDir: "../../build/web/page",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
   worker: { format: "es" },
   preview: { headers: HEADERS },
 });

@@ -10,11 +10,23 @@ export async function isolate(): Promise<"isolated" | "reloading" | "single"> {
   try {
     if (!("serviceWorker" in navigator) || sessionStorage.getItem(TRIED)) return "single";
     sessionStorage.setItem(TRIED, "yes");
-    await navigator.serviceWorker.register("service-worker.js");
-    await navigator.serviceWorker.ready;
+    await activated(await navigator.serviceWorker.register("service-worker.js"));
   } catch {
     return "single";
   }
   location.reload();
   return "reloading";
+}
+
+/** Rejects if the worker never gets so far; `navigator.serviceWorker.ready` would wait for ever. */
+function activated({ installing, waiting, active }: ServiceWorkerRegistration): Promise<void> {
+  const worker = installing ?? waiting ?? active;
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (worker?.state === "activated") resolve();
+      if (!worker || worker.state === "redundant") reject(new Error("The service worker was not installed."));
+    };
+    worker?.addEventListener("statechange", look);
+    look();
+  });
 }

@@ -18,4 +18,7 @@ export function duration(seconds: number): string {
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** Any error as one sentence for a person. */
-export const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export function reason(error: unknown): string {
+  const words = error instanceof Error ? error.message : String(error);
+  return words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
+}

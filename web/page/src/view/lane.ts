@@ -49,12 +49,12 @@ export class Lane extends EventTarget {
   }
 
   /** Draws into the page; call it once the lane is in the document. */
-  showWaveform(duration: number, loudest: number, media: PlayerAsMedia): void {
-    this.waveform = new Waveform(this.wave, this.peaks.values, duration, loudest, this.colours(), media);
+  showWaveform(duration: number, media: PlayerAsMedia): void {
+    this.waveform = new Waveform(this.wave, this.peaks.values, duration, this.colours(), media);
   }
 
-  redraw(): void {
-    this.waveform?.draw();
+  redraw(loudest: number): void {
+    this.waveform?.draw(loudest);
   }
 
   recolour(): void {
@@ -134,7 +134,7 @@ export class Lane extends EventTarget {
   private colours() {
     const style = getComputedStyle(this.root);
     const stem = style.getPropertyValue("--stem").trim();
-    return { ahead: `${stem}80`, played: stem, cursor: style.getPropertyValue("--text").trim() };
+    return { ahead: getComputedStyle(this.wave).color, played: stem, cursor: style.getPropertyValue("--text").trim() };
   }
 }
 

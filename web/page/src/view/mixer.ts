@@ -7,6 +7,9 @@ import { button, complain, element, text } from "./elements";
 import { Lane } from "./lane";
 import { PlayerAsMedia } from "./waveform";
 
+/** -60 dB: nothing quieter is blown up to the full height. */
+const SILENCE = 1e-3;
+
 /** The lanes of a song and what plays them. Emits "download" (`DownloadEvent`). */
 export class Mixer extends EventTarget {
   private readonly playButton = button("play");
@@ -25,8 +28,8 @@ export class Mixer extends EventTarget {
     dark.addEventListener("change", () => this.lanes.forEach((lane) => lane.recolour()));
   }
 
-  /** Shows empty lanes, which `add` fills. `loudest` is the peak of the song. */
-  begin(stems: string[], frames: number, seconds: number, loudest: number): void {
+  /** Shows empty lanes, which `add` fills. */
+  begin(stems: string[], frames: number, seconds: number): void {
     this.clear();
     this.media = new PlayerAsMedia(seconds);
     for (const stem of stems) {
@@ -34,7 +37,7 @@ export class Mixer extends EventTarget {
       lane.addEventListener("change", () => this.applyLevels());
       lane.addEventListener("download", () => this.dispatchEvent(new DownloadEvent(stem)));
       text("lanes").append(lane.root);
-      lane.showWaveform(seconds, loudest, this.media);
+      lane.showWaveform(seconds, this.media);
       this.lanes.push(lane);
     }
   }
@@ -45,7 +48,9 @@ export class Mixer extends EventTarget {
     this.redrawing = true;
     requestAnimationFrame(() => {
       this.redrawing = false;
-      this.lanes.forEach((lane) => lane.redraw());
+      // One scale for all, so that a quiet stem looks quiet.
+      const loudest = Math.max(SILENCE, ...this.lanes.map(({ peaks }) => peaks.largest));
+      this.lanes.forEach((lane) => lane.redraw(loudest));
     });
   }
 

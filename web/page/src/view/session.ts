@@ -1,5 +1,4 @@
 import { EngineError, type Engine } from "demucs-ort-web";
-import { Peaks } from "../audio/peaks";
 import { separate } from "../audio/separation";
 import { readSong, type Song } from "../audio/song";
 import type { EngineHost } from "../engine_host";
@@ -114,7 +113,7 @@ export class Session {
       this.scratch ??= await Scratch.open();
       await this.scratch.clear();
       const seconds = song.frames / song.audio.sampleRate;
-      this.mixer.begin(engine.info.stems, song.frames, seconds, largest(song));
+      this.mixer.begin(engine.info.stems, song.frames, seconds);
       const track = await separate(engine, song, this.scratch, {
         onProgress: (done, total, remaining) => this.showProgress(done, total, remaining),
         onChunk: (chunk) => this.mixer.add(chunk),
@@ -183,10 +182,4 @@ export class Session {
       announce(`${quarter * 25} percent done, about ${duration(remainingSeconds)} left.`);
     }
   }
-}
-
-function largest(song: Song): number {
-  const peaks = new Peaks(song.frames);
-  peaks.add(0, song.audio.channels);
-  return peaks.largest;
 }

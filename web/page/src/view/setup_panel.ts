@@ -23,7 +23,8 @@ export class SetupPanel extends EventTarget {
   }
 
   async start(): Promise<void> {
-    if (!(await hasGraphicsCard())) this.backendSelect.options[1]!.remove();
+    text("backend-row").hidden = !(await hasGraphicsCard());
+    text("threads").textContent = this.threadsSentence();
     this.models = [DEMO_MODEL, ...(await this.store.list())];
     this.fill(this.models.at(-1)!);
   }
@@ -41,7 +42,7 @@ export class SetupPanel extends EventTarget {
     this.model.sha256 = info.sha256;
     this.model.bytes = info.bytes;
     this.describe(info.description);
-    text("threads").textContent = threadsSentence(info.threads);
+    text("threads").textContent = this.threadsSentence(info.threads);
   }
 
   /** Without a "change". */
@@ -138,6 +139,15 @@ export class SetupPanel extends EventTarget {
     }
   }
 
+  private threadsSentence(threads?: number): string {
+    if (!crossOriginIsolated) {
+      return "One thread: the page is not cross-origin isolated here, so the browser allows no more.";
+    }
+    const used = threads === undefined ? "several threads" : threads === 1 ? "one thread" : `${threads} threads`;
+    const choice = text("backend-row").hidden ? "This browser offers no graphics card (WebGPU)." : "";
+    return `Computes on ${used}. ${choice}`;
+  }
+
   private say(sentence: string): void {
     text("add-status").textContent = sentence;
   }
@@ -147,9 +157,4 @@ async function hasGraphicsCard(): Promise<boolean> {
   if (!("gpu" in navigator)) return false;
   const gpu = navigator.gpu as { requestAdapter(): Promise<object | null> };
   return (await gpu.requestAdapter().catch(() => null)) !== null;
-}
-
-function threadsSentence(threads: number): string {
-  if (crossOriginIsolated) return `Computes on ${threads === 1 ? "one thread" : `${threads} threads`}.`;
-  return "Computes on one thread: the page is not cross-origin isolated here, so the browser allows no more.";
 }

@@ -18,7 +18,6 @@ export class Waveform {
     container: HTMLElement,
     private readonly peaks: Float32Array,
     private readonly duration: number,
-    private readonly loudest: number,
     colours: WaveformColours,
     media: PlayerAsMedia,
   ) {
@@ -31,17 +30,19 @@ export class Waveform {
       barMinHeight: 1,
       cursorWidth: 2,
       hideScrollbar: true,
-      maxPeak: this.loudest,
+      maxPeak: 1,
       dragToSeek: { debounceTime: 0 },
       media: media as unknown as HTMLMediaElement,
       ...toOptions(colours),
     });
-    this.draw();
+    this.draw(1);
   }
 
-  draw(): void {
+  /** `loudest` fills the height. The square root lets quiet stems be seen. */
+  draw(loudest: number): void {
+    const outline = this.peaks.map((peak) => Math.sqrt(peak / loudest));
     // A newer call may overtake this one.
-    this.surfer.load("", [this.peaks], this.duration).catch(() => undefined);
+    this.surfer.load("", [outline], this.duration).catch(() => undefined);
   }
 
   setColours(colours: WaveformColours): void {
