@@ -5,7 +5,8 @@ export default defineConfig({
     include: ["engine/tests/**/*.test.ts", "page/tests/**/*.test.ts"],
     // Every file of tests has a browser that computes on all cores.
     fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For machines that do other things meanwhile; nothing here waits for time to pass.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

@@ -7,6 +7,13 @@ import type { Backend } from "./types.js";
 
 type Ort = typeof import("onnxruntime-web");
 
+const WEBGPU_OPTIONS: InferenceSession.SessionOptions = {
+  // A node that WebGPU does not compute would go to the processor without a word. One would even without need: it
+  // computes with the size of the batch, unless that is known.
+  extra: { session: { disable_cpu_ep_fallback: "1" } },
+  freeDimensionOverrides: { batch: 1 },
+};
+
 /** A loaded model. */
 export interface Session {
   /** One segment, `mix` [channel][frame] to stems [stem][channel][frame]. */
@@ -75,8 +82,8 @@ async function loadModel(ort: Ort, model: Uint8Array, backend: Backend): Promise
     return await ort.InferenceSession.create(model, {
       executionProviders: [backend],
       graphOptimizationLevel: "all",
-      // A node that WebGPU does not compute would go to the processor without a word.
-      ...(backend === "webgpu" && { extra: { session: { disable_cpu_ep_fallback: "1" } } }),
+      enableMemPattern: false, // docs/adr/0002-graph-without-shapes.md
+      ...(backend === "webgpu" && WEBGPU_OPTIONS),
     });
   } catch (error) {
     const text = String(error);
