@@ -41,8 +41,6 @@ export default defineConfig({
   plugins: [demoFiles(), policyTag()],
   // A data: URL would need a wider policy.
   build: {
-    outDir: "../../build/web/page",
-    emptyOutDir: true,
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -9,7 +9,7 @@ import { HEADERS } from "../security.js";
 import { RECORDER } from "./recorder.js";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
-const PAGE = path("../../../build/web/page/");
+const PAGE = path("../dist/");
 const PROGRAM = path("../../../build/release/demucs_ort_cli");
 const SONG = path("../../../demo_model/song/mixture.ogg");
 export const DEMO_MODEL = path("../../../demo_model/htdemucs_demo.onnx");

@@ -93,13 +93,13 @@ describe("what can go wrong, and models of the user's own", () => {
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.fill("#model-address", `${address}none.onnx`);
     await page.click("#model-fetch");
-    await expect.poll(status).toBe(`${address}none.onnx answered 404. Check the address.`);
-    await page.click("#add-close");
+    await expect.poll(status).toBe(`The server of ${address}none.onnx answered 404. Check the address.`);
     expect(await page.locator("#model option").allTextContents()).toEqual(["Demo model"]);
   });
 
   test("a model of one's own is kept with its hash until it is removed", async () => {
     const { page, address } = here;
+    await open(page, address);
     await page.click("#add");
     await page.fill("#model-address", `${address}demo/htdemucs_demo.onnx`);
     await page.keyboard.press("Enter");

@@ -87,11 +87,11 @@ export async function fetchModel(
     if (signal.aborted) throw error;
     throw new EngineError(
       "fetch",
-      `${url} did not answer, or its server does not allow other pages to read it (CORS). Download the file and add it from your disk.`,
+      `The server of ${url} did not answer, or does not let other pages read the file (CORS). Download the file and add it from your disk.`,
     );
   }
   if (!response.ok || !response.body) {
-    throw new EngineError("fetch", `${url} answered ${response.status}. Check the address.`);
+    throw new EngineError("fetch", `The server of ${url} answered ${response.status}. Check the address.`);
   }
   const total = Number(response.headers.get("Content-Length") ?? 0);
   let loaded = 0;
