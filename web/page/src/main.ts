@@ -17,4 +17,5 @@ async function main(): Promise<void> {
   document.body.dataset["ready"] = "yes";
 }
 
-main().catch((error: unknown) => complain(reason(error)));
+addEventListener("unhandledrejection", ({ reason: error }) => complain(reason(error)));
+void main();

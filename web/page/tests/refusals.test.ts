@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { accessibilityFaults } from "./axe.js";
@@ -122,14 +122,22 @@ describe("a server that sends no headers", () => {
     await here.leave();
   });
 
-  test("without service workers the page says that it has one thread", async () => {
+  test("without service workers the page says that it has one thread; a broken graphics card is told", async () => {
     const here = await visit({ headers: false, context: { serviceWorkers: "block" } });
-    mkdirSync(WORK, { recursive: true });
-    const song = `${WORK}second.wav`;
-    ffmpeg("-f", "lavfi", "-i", "sine=duration=1", song);
-    await choose(here.page, song);
     expect(await here.page.evaluate(() => crossOriginIsolated)).toBe(false);
     expect(await here.page.textContent("#threads")).toMatch(/^One thread: the page is not cross-origin isolated/);
+    await here.page.addInitScript(() => {
+      const gpu = { requestAdapter: async () => ({ info: { isFallbackAdapter: false } }) };
+      Object.defineProperty(navigator, "gpu", { value: gpu });
+    });
+    await open(here.page, here.address);
+    expect(await here.page.inputValue("#backend")).toBe("webgpu");
+    await choose(here.page, cutSong(1));
+    expect(await here.page.textContent("#notice")).toMatch(
+      /^The graphics card cannot be used, so the processor computes/,
+    );
+    expect(await here.page.inputValue("#backend")).toBe("wasm");
+    expect(await here.page.textContent("#threads")).toMatch(/^One thread.* Known answer met to 1\d\d dB\.$/);
     await here.leave();
   });
 });

@@ -85,6 +85,7 @@ export class Player extends EventTarget {
   private async start(): Promise<void> {
     const { frames, sampleRate, stems } = this.track;
     const context = new AudioContext({ sampleRate, latencyHint: "playback" });
+    if (!context.audioWorklet) throw new Error("This browser plays stems only on pages that are fetched by https.");
     await context.audioWorklet.addModule(workletAddress);
     const processorOptions: PlayerOptions = { frames };
     const node = new AudioWorkletNode(context, "stem-player", {
@@ -125,6 +126,14 @@ export class Player extends EventTarget {
   private async feed(): Promise<void> {
     if (this.feeding || !this.node) return;
     this.feeding = true;
+    try {
+      await this.fill();
+    } finally {
+      this.feeding = false;
+    }
+  }
+
+  private async fill(): Promise<void> {
     const { frames, sampleRate, stems } = this.track;
     while (this.fed < Math.min(frames, this.reached + AHEAD_SECONDS * sampleRate)) {
       const { generation, fed: first } = this;

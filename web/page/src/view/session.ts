@@ -32,6 +32,8 @@ export class Session {
     button("cancel").addEventListener("click", () => this.separating?.abort());
     button("another").addEventListener("click", () => void this.leave());
     setup.addEventListener("change", () => void this.prepare());
+    // A closed tab loses what was separated so far.
+    addEventListener("beforeunload", (event) => this.separating && event.preventDefault());
   }
 
   async open(read: () => Promise<File>, name: string): Promise<void> {
@@ -61,8 +63,8 @@ export class Session {
 
   /** Loads the chosen model and tells how long the song will take with it. */
   private async prepare(): Promise<void> {
-    const { song, file } = this;
-    if (!song || !file || this.separating) return;
+    const { file } = this;
+    if (!file || this.separating) return;
     const turn = ++this.turn;
     this.engine = null;
     this.mixer.clear();
@@ -79,8 +81,9 @@ export class Session {
       });
       if (turn !== this.turn) return;
       this.setup.show(engine.info);
-      if (engine.info.sampleRate !== song.audio.sampleRate) this.song = await readSong(file, engine.info.sampleRate);
-      const estimate = await engine.estimate(this.song!.frames);
+      const { sampleRate } = engine.info;
+      if (this.song?.audio.sampleRate !== sampleRate) this.song = await readSong(file, sampleRate);
+      const estimate = await engine.estimate(this.song.frames);
       if (turn !== this.turn) return;
       this.engine = engine;
       status.textContent = `Takes about ${duration(estimate.seconds)} on this machine.`;
@@ -119,6 +122,8 @@ export class Session {
         onChunk: (chunk) => this.mixer.add(chunk),
         signal: abort.signal,
       });
+      // Its samples are needed no more; another model reads the file again.
+      this.song = null;
       this.showWorking(false);
       text("plan").hidden = true;
       this.mixer.finish(track);

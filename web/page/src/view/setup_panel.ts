@@ -23,8 +23,11 @@ export class SetupPanel extends EventTarget {
   }
 
   async start(): Promise<void> {
-    text("backend-row").hidden = !(await hasGraphicsCard());
-    text("threads").textContent = this.threadsSentence();
+    const card = await graphicsCard();
+    text("backend-row").hidden = card === "none";
+    // The faster one, where it is more than a program that plays a graphics card.
+    if (card === "real") this.backendSelect.value = "webgpu" satisfies Backend;
+    text("threads").textContent = this.machineSentence();
     this.models = [DEMO_MODEL, ...(await this.store.list())];
     this.fill(this.models.at(-1)!);
   }
@@ -42,7 +45,7 @@ export class SetupPanel extends EventTarget {
     this.model.sha256 = info.sha256;
     this.model.bytes = info.bytes;
     this.describe(info.description);
-    text("threads").textContent = this.threadsSentence(info.threads);
+    text("threads").textContent = this.machineSentence(info);
   }
 
   /** Without a "change". */
@@ -139,13 +142,16 @@ export class SetupPanel extends EventTarget {
     }
   }
 
-  private threadsSentence(threads?: number): string {
+  private machineSentence(info?: EngineInfo): string {
+    const checked =
+      info?.knownAnswerSnr === undefined ? "" : ` Known answer met to ${Math.round(info.knownAnswerSnr)} dB.`;
+    if (info?.backend === "webgpu") return `Computes on the graphics card (${info.adapter || "unnamed"}).${checked}`;
     if (!crossOriginIsolated) {
-      return "One thread: the page is not cross-origin isolated here, so the browser allows no more.";
+      return `One thread: the page is not cross-origin isolated here, so the browser allows no more.${checked}`;
     }
-    const used = threads === undefined ? "several threads" : threads === 1 ? "one thread" : `${threads} threads`;
-    const choice = text("backend-row").hidden ? "This browser offers no graphics card (WebGPU)." : "";
-    return `Computes on ${used}. ${choice}`;
+    const threads = info ? (info.threads === 1 ? "one thread" : `${info.threads} threads`) : "several threads";
+    const choice = text("backend-row").hidden ? " This browser offers no graphics card (WebGPU)." : "";
+    return `Computes on ${threads}.${checked}${choice}`;
   }
 
   private say(sentence: string): void {
@@ -153,8 +159,10 @@ export class SetupPanel extends EventTarget {
   }
 }
 
-async function hasGraphicsCard(): Promise<boolean> {
-  if (!("gpu" in navigator)) return false;
-  const gpu = navigator.gpu as { requestAdapter(): Promise<object | null> };
-  return (await gpu.requestAdapter().catch(() => null)) !== null;
+async function graphicsCard(): Promise<"none" | "software" | "real"> {
+  if (!("gpu" in navigator)) return "none";
+  const gpu = navigator.gpu as { requestAdapter(): Promise<{ info?: { isFallbackAdapter?: boolean } } | null> };
+  const adapter = await gpu.requestAdapter().catch(() => null);
+  if (!adapter) return "none";
+  return adapter.info?.isFallbackAdapter ? "software" : "real";
 }
