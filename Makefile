@@ -29,7 +29,7 @@ help:
 	@echo "make stubs      regenerate python/demucs_native/_core.pyi"
 	@echo "make web        build the page that separates in a browser: web/page/dist, which any web server can serve"
 	@echo "make web-serve  build that page and serve it on http://127.0.0.1:4173"
-	@echo "make web-test   build, check and test engine and page in a real browser"
+	@echo "make web-test   build, check and test engine and page in a real browser, a long song and WebGPU too"
 	@echo "make clean      delete what was built; keeps .venv and the demo's stems"
 
 # What demo needs. PyTorch, the exporter and the synthesiser are not among it.
@@ -123,6 +123,7 @@ web-serve: web
 
 web-test: setup $(INSTALLED) $(WEB)
 	@$(VENV)/python scripts/run_tests.py --only web
+	@npm --prefix web run --silent test:long
 
 test: build $(WEB) build/openvino/ready build/openvino_plugin/ready build/oldest_onnxruntime/ready
 	@$(VENV)/python scripts/run_tests.py
