@@ -82,7 +82,6 @@ async function loadModel(ort: Ort, model: Uint8Array, backend: Backend): Promise
     return await ort.InferenceSession.create(model, {
       executionProviders: [backend],
       graphOptimizationLevel: "all",
-      enableMemPattern: false, // docs/adr/0002-graph-without-shapes.md
       ...(backend === "webgpu" && WEBGPU_OPTIONS),
     });
   } catch (error) {
