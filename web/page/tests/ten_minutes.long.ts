@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import { expect, test } from "vitest";
 
@@ -76,9 +76,13 @@ class MemoryWatch {
   }
 
   private look(name: string, file: string): void {
-    // A process may end between the two.
-    if (!existsSync(file)) return;
-    const kilobytes = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(file, "utf8"))?.[1] ?? 0);
+    let status: string;
+    try {
+      status = readFileSync(file, "utf8");
+    } catch {
+      return; // It has ended meanwhile.
+    }
+    const kilobytes = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0);
     this.peaks[name] = Math.max(this.peaks[name] ?? 0, Math.round((kilobytes * 1024) / MEGABYTE));
   }
 }

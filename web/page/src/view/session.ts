@@ -67,8 +67,7 @@ export class Session {
     if (!file || this.separating) return;
     const turn = ++this.turn;
     this.engine = null;
-    this.mixer.clear();
-    this.downloads.hide();
+    // Stems of another model stay until they are replaced.
     text("plan").hidden = false;
     button("separate").disabled = true;
     const status = text("estimate");
@@ -113,6 +112,8 @@ export class Session {
     button("cancel").focus();
     announce("Separating.");
     try {
+      this.mixer.clear();
+      this.downloads.hide();
       this.scratch ??= await Scratch.open();
       await this.scratch.clear();
       const seconds = song.frames / song.audio.sampleRate;

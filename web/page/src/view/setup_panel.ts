@@ -44,7 +44,7 @@ export class SetupPanel extends EventTarget {
   show(info: EngineInfo): void {
     this.model.sha256 = info.sha256;
     this.model.bytes = info.bytes;
-    this.describe(info.description);
+    this.describe(info.trained ? info.description : "Its weights are random: it separates nothing.");
     text("threads").textContent = this.machineSentence(info);
   }
 
