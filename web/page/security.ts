@@ -7,9 +7,9 @@ const RULES: Record<string, string> = {
   "worker-src": "'self' blob:",
   // The hash is that of the style sheet inside each waveform of wavesurfer.js.
   "style-src": "'self' 'sha256-fF0LBso7Nz75zaFRDBUefBDvPe19hjaiDnnc8lt+2Js='",
-  "img-src": "'self' data:",
+  "img-src": "'self'",
   // Models may be fetched from any address; a song is never sent.
-  "connect-src": "'self' blob: https:",
+  "connect-src": "'self' https:",
   "manifest-src": "'self'",
   "base-uri": "'none'",
   "form-action": "'none'",

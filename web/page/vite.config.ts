@@ -47,5 +47,5 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   worker: { format: "es" },
-  preview: { headers: HEADERS },
+  preview: { host: "127.0.0.1", headers: HEADERS },
 });
