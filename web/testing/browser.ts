@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, type BrowserContext, chromium } from "playwright-core";
 
 /** Where distributions and Google put them; `DEMUCS_ORT_BROWSER` names another. */
 const PLACES = ["/usr/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/chromium-browser"];
@@ -12,13 +12,25 @@ const BASE_FLAGS = [
 /** WebGPU on the processor, for machines without a graphics card. */
 const SOFTWARE_WEBGPU = ["--enable-unsafe-webgpu", "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader"];
 
-/** A real Chromium without a window. */
-export function launchBrowser(options: { webgpu?: boolean; flags?: string[] } = {}): Promise<Browser> {
+export interface BrowserOptions {
+  webgpu?: boolean;
+  flags?: string[];
+}
+
+/** A real Chromium without a window. Its storage is in memory, as in a private window. */
+export const launchBrowser = (options: BrowserOptions = {}): Promise<Browser> =>
+  chromium.launch(launchOptions(options));
+
+/** The same with storage on disk, in a folder. */
+export const launchProfile = (folder: string, options: BrowserOptions = {}): Promise<BrowserContext> =>
+  chromium.launchPersistentContext(folder, launchOptions(options));
+
+function launchOptions(options: BrowserOptions) {
   const executablePath = process.env["DEMUCS_ORT_BROWSER"] ?? PLACES.find((place) => existsSync(place));
   if (!executablePath) {
     throw new Error(`no browser for the tests; install chromium, or name one in DEMUCS_ORT_BROWSER`);
   }
-  const flags = [...BASE_FLAGS, ...(options.webgpu ? SOFTWARE_WEBGPU : []), ...(options.flags ?? [])];
+  const args = [...BASE_FLAGS, ...(options.webgpu ? SOFTWARE_WEBGPU : []), ...(options.flags ?? [])];
   // Root may not use the sandbox, and containers often cannot.
-  return chromium.launch({ executablePath, args: flags, chromiumSandbox: false });
+  return { executablePath, args, chromiumSandbox: false };
 }

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Browser, BrowserContextOptions, Download, Page } from "playwright-core";
+import type { BrowserContextOptions, Download, Page } from "playwright-core";
 
-import { launchBrowser } from "../../testing/browser.js";
+import { launchBrowser, launchProfile } from "../../testing/browser.js";
 import { serve } from "../../testing/site.js";
 import { HEADERS } from "../security.js";
 import { RECORDER } from "./recorder.js";
@@ -23,23 +23,25 @@ export interface VisitOptions {
   /** Without them a server that knows nothing of isolation. */
   headers?: boolean;
   context?: BrowserContextOptions;
+  /** A folder for the browser's storage, which is in memory without it. */
+  profile?: string;
 }
 
 /** A browser that has opened the built page. */
 export interface Visit {
   page: Page;
-  browser: Browser;
   address: string;
   /** What the browser complained of: errors of scripts, and what the Content-Security-Policy has stopped. */
   complaints: string[];
   leave(): Promise<void>;
 }
 
-export async function visit({ headers = true, context = {} }: VisitOptions = {}): Promise<Visit> {
+export async function visit({ headers = true, context = {}, profile }: VisitOptions = {}): Promise<Visit> {
   if (!existsSync(`${PAGE}index.html`)) throw new Error("the page is not built; run make web");
   const site = await serve(PAGE, headers ? HEADERS : {}, { "recorder.js": RECORDER });
-  const browser = await launchBrowser({ flags: ["--autoplay-policy=no-user-gesture-required"] });
-  const page = await (await browser.newContext(context)).newPage();
+  const options = { flags: ["--autoplay-policy=no-user-gesture-required"] };
+  const browser = profile ? await launchProfile(profile, options) : await launchBrowser(options);
+  const page = await ("newContext" in browser ? await browser.newContext(context) : browser).newPage();
   // No test is about speed: what hangs is stopped by the test's own limit.
   page.setDefaultTimeout(0);
   const complaints: string[] = [];
@@ -50,7 +52,6 @@ export async function visit({ headers = true, context = {} }: VisitOptions = {})
   await open(page, site.address);
   return {
     page,
-    browser,
     address: site.address,
     complaints,
     async leave() {
