@@ -1,4 +1,4 @@
-# `make help` lists the targets. All they make lies in .venv, .deps, build, dist and demo.
+# `make help` lists the targets. All they make lies in .venv, .deps, build, dist, demo, and node_modules and dist of web.
 PYTHON ?= python3
 VENV := .venv/bin
 CLI := build/release/demucs_ort_cli
@@ -16,10 +16,10 @@ AT_ONCE := --config-settings cmake.define.CMAKE_UNITY_BUILD=ON --config-settings
 # What is downloaded is downloaded while the compiler runs.
 MAKEFLAGS += --jobs=2
 
-.PHONY: help demo test build plugin setup demo-model sanitize fuzz lint format stubs clean
+.PHONY: help demo test build plugin setup demo-model sanitize fuzz lint format stubs clean web web-serve web-test
 help:
 	@echo "make demo       separate a song, say where the stems are, how good, how fast (SONG=file MODEL=file.onnx: yours)"
-	@echo "make test       set up what testing needs, build, check style and types, run the C++ and the Python tests"
+	@echo "make test       set up what testing needs, build, check style and types, run the tests in C++, Python and a browser"
 	@echo "make plugin     build the LV2, CLAP and VST3 plug-ins and run their tests"
 	@echo "make setup      set up .venv with PyTorch and the tools, and build the program"
 	@echo "make build      set up the same and build the programs, the library, and demucs_native and demucs-export in .venv"
@@ -27,8 +27,11 @@ help:
 	@echo "make sanitize   build and run the C++ tests with AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer"
 	@echo "make fuzz       feed mutated inputs to every fuzz target (SECONDS=600 each); needs clang"
 	@echo "make lint       only the style and type checks"
-	@echo "make format     lay out the C++ and Python code"
+	@echo "make format     lay out the C++, Python and TypeScript code"
 	@echo "make stubs      regenerate python/demucs_native/_core.pyi"
+	@echo "make web        build the page that separates in a browser: web/page/dist, which any web server can serve"
+	@echo "make web-serve  build that page and serve it on http://127.0.0.1:4173"
+	@echo "make web-test   build, check and test engine and page in a real browser, a long song and WebGPU too"
 	@echo "make clean      delete what was built; keeps .venv and the demo's stems"
 
 # What demo needs. PyTorch, the exporter and the synthesiser are not among it.
@@ -112,7 +115,24 @@ build/oldest_onnxruntime/ready: .venv/tools
 	@$(VENV)/pip install -q --no-deps --target $(@D) onnxruntime==1.21.0
 	@touch $@
 
-test: build build/openvino/ready build/openvino_plugin/ready build/oldest_onnxruntime/ready
+# The packages of web/. No program that they bring along is run while they are installed.
+WEB := web/node_modules/.package-lock.json
+$(WEB): web/package.json web/package-lock.json web/engine/package.json web/page/package.json
+	@PYTHON=$(PYTHON) scripts/install_system_packages.sh web
+	@cd web && npm ci --ignore-scripts --no-progress --silent
+	@touch $@
+
+web: $(WEB)
+	@npm --prefix web run --silent build
+
+web-serve: web
+	@npm --prefix web run --silent serve
+
+web-test: setup $(INSTALLED) $(WEB)
+	@$(VENV)/python scripts/run_tests.py --only web
+	@npm --prefix web run --silent test:long
+
+test: build $(WEB) build/openvino/ready build/openvino_plugin/ready build/oldest_onnxruntime/ready
 	@$(VENV)/python scripts/run_tests.py
 
 # Some minutes of building, so no part of `test`; CI runs both beside it.
@@ -128,12 +148,13 @@ fuzz: setup $(INSTALLED)
 lint: setup
 	@$(VENV)/python scripts/run_tests.py --only lint
 
-format: setup
+format: setup $(WEB)
 	@$(VENV)/clang-format -i $(CPP_SOURCES)
 	@$(VENV)/ruff check -q --fix . ; $(VENV)/ruff format -q .
+	@npm --prefix web run --silent format
 
 stubs: setup $(INSTALLED)
 	@$(VENV)/python scripts/make_stubs.py python
 
 clean:
-	rm -rf build dist
+	rm -rf build dist web/engine/dist web/page/dist

@@ -1,4 +1,4 @@
-"""Runs every check, goes on after a failure, and ends with one summary. `--only lint|cpp|python` runs one part."""
+"""Runs every check, goes on after a failure, and ends with one summary. `--only lint|cpp|python|web` runs one part."""
 
 import argparse
 import re
@@ -29,13 +29,17 @@ def parts() -> dict[str, list[list[str]]]:
             [str(TOOLS / "ruff"), "check", "-q", "."],
             [str(TOOLS / "ruff"), "format", "--check", "-q", "."],
             [str(TOOLS / "clang-format"), "--dry-run", "--Werror", *cpp_files()],
-            [str(TOOLS / "mypy"), *PACKAGES, "scripts"],
+            [str(TOOLS / "mypy"), *PACKAGES, "scripts", "web/testing"],
             [sys.executable, "scripts/check_rooms.py"],
             [sys.executable, "scripts/check_includes.py"],
             [str(TOOLS / "zizmor"), "--offline", "--strict-collection", "--quiet", ".github"],
         ],
         "cpp": [["ctest", "--preset", "test"]],
         "python": [[sys.executable, "-m", "pytest", "-q", "-n", "logical", "--maxprocesses=4", "--dist=worksteal"]],
+        "web": [
+            ["npm", "--prefix", "web", "run", "--silent", "check"],
+            ["npm", "--prefix", "web", "run", "--silent", "test"],
+        ],
     }
 
 
@@ -51,12 +55,13 @@ def run(command: list[str]) -> tuple[int, str]:
 
 
 def count(status: int, output: str) -> tuple[int, int]:
-    """Tests passed and failed, from the closing line of ctest or pytest; any other command is one test."""
+    """Tests passed and failed, from the closing line of ctest, pytest or vitest; any other command is one test."""
     ctest = re.search(r"(\d+) tests? failed out of (\d+)", output)
     if ctest:
         failed = int(ctest[1])
         return int(ctest[2]) - failed, failed
     closing = re.findall(r"^=*\s*((?:\d+ \w+(?:, )?)+) in [\d.]+s", output, re.MULTILINE)
+    closing = closing or re.findall(r"^ +Tests +(.*) \(\d+\)$", output, re.MULTILINE)
     if closing:
         counts = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", closing[-1])}
         failed = counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
