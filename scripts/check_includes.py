@@ -36,7 +36,12 @@ def check(file: str) -> str:
 
 
 def configure() -> None:
-    parts = ["DEMUCS_ORT_BUILD_LIVE=ON", "DEMUCS_ORT_BUILD_PLUGIN=ON", "DEMUCS_ORT_BUILD_PYTHON=ON", "DEMUCS_ORT_WARNINGS_AS_ERRORS=OFF"]
+    parts = [
+        "DEMUCS_ORT_BUILD_LIVE=ON",
+        "DEMUCS_ORT_BUILD_PLUGIN=ON",
+        "DEMUCS_ORT_BUILD_PYTHON=ON",
+        "DEMUCS_ORT_WARNINGS_AS_ERRORS=OFF",
+    ]
     places = [f"Python_EXECUTABLE={sys.executable}", f"pybind11_DIR={get_cmake_dir()}"]
     wanted = ["CMAKE_EXPORT_COMPILE_COMMANDS=ON", "CMAKE_UNITY_BUILD=OFF", *parts, *places]
     command = ["cmake", "--preset", "test", "-B", str(BUILD), *(f"-D{setting}" for setting in wanted)]
