@@ -45,19 +45,10 @@ async function report(conversation: Promise<FromWorker>): Promise<void> {
   }
 }
 
-async function load({ model, backend, threads, prove }: LoadRequest): Promise<FromWorker> {
-  const bytes = await readBytes(model);
-  const facts = readModelFacts(bytes);
-  if (backend === "webgpu" && facts.knownAnswer.length === 0) {
-    throw new EngineError(
-      "bad_model",
-      "the model has no known answer to check WebGPU with; export it again with demucs-export, or choose the wasm backend",
-    );
-  }
-  tell({ type: "stage", stage: "loading" });
-  const digest = prove ? await sha256(bytes) : "";
-  const session = await createSession(bytes, { backend, threads, ...facts });
-  loaded = { facts, session };
+async function load(request: LoadRequest): Promise<FromWorker> {
+  const { model, backend, threads, prove } = request;
+  const { digest, ...opened } = await open(request);
+  const { facts, session } = (loaded = opened);
   const proof = prove ? await proveBackend(loaded, backend) : { snr: undefined, seconds: 0 };
   const info: EngineInfo = {
     name: facts.name,
@@ -76,6 +67,21 @@ async function load({ model, backend, threads, prove }: LoadRequest): Promise<Fr
     knownAnswerSnr: proof.snr,
   };
   return { type: "loaded", info, secondsPerSegment: proof.seconds };
+}
+
+/** Leaves nothing of the file's bytes behind. */
+async function open({ model, backend, threads, prove }: LoadRequest): Promise<Loaded & { digest: string }> {
+  const bytes = await readBytes(model);
+  const facts = readModelFacts(bytes);
+  if (backend === "webgpu" && facts.knownAnswer.length === 0) {
+    throw new EngineError(
+      "bad_model",
+      "the model has no known answer to check WebGPU with; export it again with demucs-export, or choose the wasm backend",
+    );
+  }
+  tell({ type: "stage", stage: "loading" });
+  const digest = prove ? await sha256(bytes) : "";
+  return { facts, digest, session: await createSession(bytes, { backend, threads, ...facts }) };
 }
 
 async function readBytes(model: Blob): Promise<Uint8Array> {
