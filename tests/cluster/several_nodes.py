@@ -16,7 +16,13 @@ class Nodes:
         self.workers = [self.add() for _ in range(2)]
 
     def add(self) -> object:
-        return self.cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+        for last in (False, False, True):
+            try:
+                return self.cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+            except Exception:  # Ray gives a node 30 s to start, which is not enough on a busy machine
+                if last:
+                    raise
+        return None
 
     @property
     def address(self) -> str:
