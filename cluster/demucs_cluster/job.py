@@ -87,7 +87,7 @@ def separate(
         except Exception as error:
             raise JobError(f"cannot write to '{target}': {reason(error)}", EXIT_TARGET) from error
         run = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-        with _cluster(address):
+        with cluster(address):
             cpus = resources.cpus or _cpus_of_an_actor()
             job = Job(_absolute(target), _absolute(model), model_sha256, settings, run, cpus, resources.songs, force)
             return _Run(job, goal, source, songs, resources, cpus, progress, worker or Actor).go()
@@ -198,10 +198,12 @@ def _blocks(songs: Songs, size: int) -> Iterator[pa.Table]:
 
 
 @contextmanager
-def _cluster(address: str | None) -> Iterator[None]:
-    """Ray, started on the loopback of this machine unless there is an address."""
+def cluster(address: str | None) -> Iterator[None]:
+    """Ray, started on the loopback of this machine unless there is an address or it was started before."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports to its maker, unless this is said first
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what people need to know comes as exceptions
+    if address is None:  # otherwise Ray takes 127.0.0.1 for the machine's address, and listens to everybody
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
         import ray.data
@@ -210,20 +212,8 @@ def _cluster(address: str | None) -> Iterator[None]:
             f"the package {error.name!r} is missing: pip install 'demucs-ort-cluster[ray]'", EXIT_RAY
         ) from error
     started = not ray.is_initialized()
-    try:
-        if started and address is None:
-            ray.init(
-                address="local",
-                _node_ip_address="127.0.0.1",
-                include_dashboard=False,
-                object_store_memory=_OBJECT_STORE,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-            )
-        elif started:
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    except Exception as error:
-        raise JobError(f"cannot reach Ray: {reason(error)}", EXIT_RAY) from error
+    if started:
+        _start(address)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -233,6 +223,25 @@ def _cluster(address: str | None) -> Iterator[None]:
     finally:
         if started:
             ray.shutdown()
+
+
+def _start(address: str | None) -> None:
+    import ray
+
+    common: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    loopback: dict[str, Any] = {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
+    for tries_left in (2, 1, 0):
+        try:
+            if address is None:
+                ray.init(address="local", object_store_memory=_OBJECT_STORE, **loopback, **common)
+            else:
+                ray.init(address=address, **common)
+            return
+        except Exception as error:
+            ray.shutdown()
+            # Ray gives its node 30 s to start, which is not always enough on a busy machine.
+            if address is not None or tries_left == 0:
+                raise JobError(f"cannot reach Ray: {reason(error)}", EXIT_RAY) from error
 
 
 def _ledger() -> Any:

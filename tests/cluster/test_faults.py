@@ -88,9 +88,9 @@ def test_a_node_is_killed(nodes: Nodes, library: Path, slow: Path, tmp_path: Pat
     def kill() -> None:
         wait_for(lambda: len(done_in(out)) >= 2)
         nodes.kill_one()
-        nodes.workers.append(nodes.add())
 
     summary = while_running(kill, lambda: separate(str(library), str(out), str(slow)))
+    nodes.workers.append(nodes.add())
     assert (summary.done + summary.skipped, summary.failed) == (SONGS, 0)
     check(out)
 

@@ -1,12 +1,13 @@
 """A job of demucs_cluster on one Ray node on the loopback: the short form of tests/cluster."""
 
+import contextlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
-from demucs_cluster import JobError, Resources, Settings, cli, manifest, separate
+from demucs_cluster import JobError, Resources, Settings, cli, job, manifest, separate
 from demucs_cluster.storage import Place
 from support import music, write_wav
 
@@ -15,14 +16,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # what Ray and its packages w
 
 @pytest.fixture(scope="module", autouse=True)
 def ray_node() -> Iterator[None]:
-    """One node of one CPU, which the jobs of this module find started."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    import ray
-
-    options = {"include_dashboard": False, "log_to_driver": False, "object_store_memory": 80_000_000}
-    ray.init(address="local", num_cpus=1, _node_ip_address="127.0.0.1", **options)
-    yield
-    ray.shutdown()
+    """A node as `demucs-cluster` starts it, which the jobs of this module find started."""
+    with job.cluster(None):
+        yield
 
 
 def test_a_job_ends_with_every_song_whole_or_named(gains_model: Path, tmp_path: Path) -> None:
@@ -57,6 +53,16 @@ def test_a_job_ends_with_every_song_whole_or_named(gains_model: Path, tmp_path: 
     runs = [json.loads(file.read_text()) for file in sorted((out / "_demucs_cluster/runs").iterdir())]
     assert [(run["state"], run["listed"], run["skipped"]) for run in runs] == [("ended", 7, 0), ("ended", 7, 5)]
     assert not list(out.rglob("probe-*"))
+
+
+def test_ray_listens_on_the_loopback_only() -> None:
+    heard = set()
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            sockets = process.net_connections(kind="tcp")
+            heard |= {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN}
+    assert heard
+    assert heard <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
 def test_what_is_wrong_with_the_job_ends_it_with_a_sentence(
