@@ -204,6 +204,7 @@ def cluster(address: str | None) -> Iterator[None]:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what people need to know comes as exceptions
     if address is None:  # otherwise Ray takes 127.0.0.1 for the machine's address, and listens to everybody
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        os.environ.setdefault("RAY_prestart_worker_first_driver", "0")  # idle workers slow the start down
     try:
         import ray
         import ray.data

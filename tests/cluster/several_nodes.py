@@ -11,16 +11,17 @@ class Nodes:
     """A head without CPUs, where the driver runs, and two nodes with one CPU each."""
 
     def __init__(self) -> None:
-        self.limits = {"object_store_memory": 80_000_000, "include_dashboard": False}
-        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **self.limits})
-        self.workers = [self.add() for _ in range(2)]
+        self.cluster = Cluster()
+        self.add(num_cpus=0, include_dashboard=False)
+        self.workers = [self.add(), self.add()]
 
-    def add(self) -> object:
-        for last in (False, False, True):
+    def add(self, **arguments: object) -> object:
+        limits = {"num_cpus": 1, "object_store_memory": 80_000_000, **arguments}
+        for tries_left in (2, 1, 0):
             try:
-                return self.cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+                return self.cluster.add_node(**limits)
             except Exception:  # Ray gives a node 30 s to start, which is not enough on a busy machine
-                if last:
+                if tries_left == 0:
                     raise
         return None
 
