@@ -16,11 +16,12 @@ AT_ONCE := --config-settings cmake.define.CMAKE_UNITY_BUILD=ON --config-settings
 # What is downloaded is downloaded while the compiler runs.
 MAKEFLAGS += --jobs=2
 
-.PHONY: help demo test build plugin setup demo-model sanitize fuzz lint format stubs clean web web-serve web-test
+.PHONY: help demo test build plugin setup demo-model sanitize fuzz lint format stubs clean web web-serve web-test cluster-test
 help:
 	@echo "make demo       separate a song, say where the stems are, how good, how fast (SONG=file MODEL=file.onnx: yours)"
 	@echo "make test       set up what testing needs, build, check style and types, run the tests in C++, Python and a browser"
 	@echo "make plugin     build the LV2, CLAP and VST3 plug-ins and run their tests"
+	@echo "make cluster-test  kill actors, nodes and drivers of a Ray cluster of several nodes on this machine"
 	@echo "make setup      set up .venv with PyTorch and the tools, and build the program"
 	@echo "make build      set up the same and build the programs, the library, and demucs_native and demucs-export in .venv"
 	@echo "make demo-model make demo_model/htdemucs_demo.onnx and demo_model/song/ again"
@@ -70,17 +71,18 @@ $(INSTALLED): $(WHEEL) .venv/demo
 setup: .venv/test
 	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test
 
-.venv/test: constraints.txt pyproject.toml export/pyproject.toml .venv/demo | $(INSTALLED)
+.venv/test: constraints.txt pyproject.toml export/pyproject.toml cluster/pyproject.toml .venv/demo | $(INSTALLED)
 	@PYTHON=$(PYTHON) scripts/install_system_packages.sh test
 	@echo "Setting up .venv for the tests (a few minutes the first time)"
 	@$(VENV)/pip install -q -c constraints.txt setuptools cython hatchling
-	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation --group test -e './export[cpu]'
+	@$(VENV)/pip install -q -c constraints.txt --no-build-isolation --group test -e './export[cpu]' \
+	  -e './cluster[ray,plot,s3]'
 	@printf '%s\n' "$(CURDIR)/demo_model" "$(CURDIR)/benchmarks" \
 	  >"$$($(VENV)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/demucs_ort_checkout.pth"
 	@touch $@
 
 # Warnings are errors for those who develop, from the first file on.
-build plugin test sanitize fuzz lint format stubs demo-model: STRICT := --config-settings cmake.define.DEMUCS_ORT_WARNINGS_AS_ERRORS=ON
+build plugin test cluster-test sanitize fuzz lint format stubs demo-model: STRICT := --config-settings cmake.define.DEMUCS_ORT_WARNINGS_AS_ERRORS=ON
 
 build: setup $(INSTALLED)
 	@cmake --preset test --log-level=WARNING -DDEMUCS_ORT_BUILD_LIVE=ON -DDEMUCS_ORT_BUILD_PLUGIN=ON \
@@ -134,6 +136,11 @@ web-test: setup $(INSTALLED) $(WEB)
 
 test: build $(WEB) build/openvino/ready build/openvino_plugin/ready build/oldest_onnxruntime/ready
 	@$(VENV)/python scripts/run_tests.py
+
+# Some minutes of killing and starting, so no part of `test`, which has a short form.
+cluster-test: build
+	@$(VENV)/python -m pytest -q tests/python/test_cluster.py tests/python/test_cluster_ray.py
+	@$(VENV)/python -m pytest -q tests/cluster
 
 # Some minutes of building, so no part of `test`; CI runs both beside it.
 sanitize: setup $(INSTALLED)

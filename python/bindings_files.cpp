@@ -30,12 +30,27 @@ struct FileCall {
   std::shared_ptr<const Model> model;
   SeparatorOptions separation;
   FileRequest files;
+  std::string track;  // empty: the file's name
 };
+
+/// What callers who keep books want to know of a track.
+py::dict facts_of(const TrackResult& result) {
+  py::list warnings;
+  for (const auto& sentence : result.warnings) warnings.append(readable(sentence));
+  py::dict facts;
+  facts["frames"] = result.frames;
+  facts["sample_rate"] = result.sample_rate;
+  facts["audio_seconds"] = result.audio_seconds;
+  facts["run_seconds"] = result.run_seconds;
+  facts["model_seconds"] = result.model_seconds;
+  facts["warnings"] = warnings;
+  return facts;
+}
 
 #ifdef DEMUCS_NATIVE_HAS_FFMPEG
 TrackResult separate_file(const FileCall& call, const py::object& progress) {
-  const FileSettings settings = make_file_settings(call.files, false);
-  const TrackJob job{call.path, call.out, track_name(call.path)};
+  const FileSettings settings = make_file_settings(call.files, !call.track.empty());
+  const TrackJob job{call.path, call.out, call.track.empty() ? track_name(call.path) : call.track};
   TrackResult result;
   run_watched(progress, [&](const OnProgress& on_progress, const CancelToken& cancel) {
     Separator separator(call.model, call.separation);
@@ -68,7 +83,8 @@ void register_files(py::module_& module) {
          const std::vector<std::size_t>& shift_offsets, const std::optional<std::vector<std::string>>& stems,
          const std::optional<std::string>& two_stems, const std::string& other_method,
          const std::optional<std::string>& residual_to, const std::string& priority,
-         const std::optional<py::typing::Callable<void(double)>>& progress) {
+         const std::optional<py::typing::Callable<void(double)>>& progress, const std::string& track,
+         const std::optional<py::dict>& report) {
         FileCall call;
         call.path = path;
         call.out = out;
@@ -83,7 +99,12 @@ void register_files(py::module_& module) {
         call.files.stem_file.fold = fold;
         call.files.stem_file.preserve_mix = preserve_mix;
         call.files.file_name = filename;
+        call.track = track;
         const TrackResult result = separate_file(call, progress ? py::object(*progress) : py::none());
+        if (report) {
+          report->attr("update")(facts_of(result));
+          return result.files;
+        }
         const auto warn = py::module_::import("warnings").attr("warn");
         for (const auto& sentence : result.warnings) warn(readable(sentence));
         return result.files;
@@ -95,7 +116,8 @@ void register_files(py::module_& module) {
       py::arg("overlap") = 0.25, py::arg("shifts") = 0, py::arg("seed") = 0,
       py::arg("shift_offsets") = std::vector<std::size_t>{}, py::arg("stems") = py::none(),
       py::arg("two_stems") = py::none(), py::arg("other_method") = "add", py::arg("residual_to") = py::none(),
-      py::arg("priority") = "normal", py::arg("progress") = py::none(),
+      py::arg("priority") = "normal", py::arg("progress") = py::none(), py::arg("track") = "",
+      py::arg("report") = py::none(),
       R"(Separates a song into files, as demucs_ort_cli does; docs/files.md tells more of each option.
 
 path: any file that FFmpeg decodes, at any sample rate. If it has several audio streams, the first is taken.
@@ -109,9 +131,13 @@ filename: a pattern of {track}, {stem} and {ext}; default "{stem}.{ext}", of ste
 stem_names, stem_colors, fold, preserve_mix: of stem files; {"drums": "Kit"}, {"drums": "#009E73"},
     {"guitar": "other"}, and whether the song's own packets are copied where that is possible.
 overlap, shifts, seed, shift_offsets, stems, two_stems, other_method, residual_to, priority, progress: see Model.separate.
+track: what {track} stands for, such as "Artist/Album/Song": a track of a library, whose default filename is
+    "{track}/{stem}.{ext}". Default: the file's name without its ending.
+report: gets frames and sample_rate of the song, audio_seconds, run_seconds, model_seconds (of these, while the model
+    computed) and warnings, a list of sentences.
 
 Returns the files, which appear together when all are complete. What a person should know, such as samples that were
-clipped, comes as UserWarning. Raises ValueError for unusable arguments and for a file that holds no usable audio, Error
+clipped, comes as UserWarning, or in the report. Raises ValueError for unusable arguments and for a file that holds no usable audio, Error
 with status 'output_failed' if the files cannot be written, with 'runtime_missing' if this module was built without
 FFmpeg, and what Model.separate raises. Other threads run meanwhile; Ctrl-C stops it and leaves no file.)");
 }

@@ -12,6 +12,7 @@ TOOLS = Path(sys.executable).parent
 PACKAGES = [
     "python/demucs_native",
     "export/demucs_export",
+    "cluster/demucs_cluster",
     "demo_model",
     "benchmarks/demucs_bench",
 ]

@@ -24,6 +24,7 @@
 #include "library.hpp"
 #include "options.hpp"
 #include "report.hpp"
+#include "shard.hpp"
 #include "track/file_settings.hpp"
 #include "track/separate_track.hpp"
 #include "track/track.hpp"
@@ -58,17 +59,29 @@ std::vector<Track> with_files_protected(std::vector<Track> tracks, const FileSet
   return tracks;
 }
 
+/// The tracks of this run's shard. What leads to no song, such as a folder that cannot be read, is told by every run.
+std::vector<Track> of_shard(std::vector<Track> tracks, const Shard& shard) {
+  tracks.erase(std::remove_if(tracks.begin(), tracks.end(),
+                              [&](const Track& track) { return !track.place.empty() && !shard.has(track.place); }),
+               tracks.end());
+  return tracks;
+}
+
 class Batch {
  public:
   Batch(const Options& options, const std::vector<Track>& tracks, std::shared_ptr<const demucs_ort::Model> model,
         demucs_ort::Separator& separator, const Interrupt& interrupt, Console& console)
       : options_(options),
-        tracks_(with_files_protected(tracks, options.files, separator.stems())),
+        tracks_(of_shard(with_files_protected(tracks, options.files, separator.stems()), options.shard)),
         model_(std::move(model)),
         interrupt_(interrupt),
         console_(console),
         first_(separator),
-        results_(tracks.size()) {}
+        results_(tracks_.size()) {
+    if (options.shard.is_all()) return;
+    console.say("shard " + to_text(options.shard) + ": " + std::to_string(tracks_.size()) + " of " +
+                std::to_string(tracks.size()) + " tracks");
+  }
 
   std::vector<TrackResult> run() {
     find_what_is_done();

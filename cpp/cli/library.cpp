@@ -59,6 +59,23 @@ bool belongs_to_system(const fs::path& entry) {
   return folders.count(name) > 0 || name.rfind(".trash-", 0) == 0;
 }
 
+/// What of a pattern comes before its first component with a wildcard.
+fs::path fixed_part(const fs::path& pattern) {
+  fs::path fixed;
+  for (const auto& component : pattern) {
+    if (has_wildcard(component)) break;
+    fixed /= component;
+  }
+  return fixed;
+}
+
+/// The place of a file below a folder, on every system the same; of a file elsewhere the last part of its path.
+std::string place_below(const fs::path& folder, const fs::path& file) {
+  const fs::path inside = file.lexically_relative(folder.empty() ? fs::path(".") : folder);
+  const auto text = (inside.empty() || *inside.begin() == ".." ? file.filename() : inside).generic_u8string();
+  return {reinterpret_cast<const char*>(text.data()), text.size()};
+}
+
 /// Whether a name fits a pattern of * (any text) and ? (one byte).
 bool matches(const char* pattern, const char* name) {
   if (*pattern == '\0') return *name == '\0';
@@ -70,12 +87,21 @@ class Finder {
  public:
   Finder(fs::path output, bool recursive) : output_(std::move(output)), recursive_(recursive) {}
 
+  /// Takes what a word of the command line stands for.
   void add(const fs::path& input) {
+    named_ = is_pattern(input) ? fixed_part(input) : is_folder(input) ? input : input.parent_path();
+    look_at(input);
+  }
+
+  Library take() { return {std::move(tracks_), std::move(left_out_)}; }
+
+ private:
+  void look_at(const fs::path& input) {
     if (is_pattern(input)) {
       const std::size_t before = tracks_.size();
       const auto found = expand(input);
       for (const auto& path : found) {
-        if (!leave_out_system(path)) add(path);
+        if (!leave_out_system(path)) look_at(path);
       }
       if (found.empty() && tracks_.size() == before)
         problem(input, "no file matches '" + demucs_ort::utf8(input) + "'");
@@ -88,9 +114,6 @@ class Finder {
     }
   }
 
-  Library take() { return {std::move(tracks_), std::move(left_out_)}; }
-
- private:
   void add_folder(const fs::path& folder) {
     const std::size_t before = tracks_.size() + repeated_;
     walk(folder, {});
@@ -188,15 +211,16 @@ class Finder {
       ++repeated_;
       return;
     }
-    tracks_.push_back({{file, output_, demucs_ort::utf8(name)}, {}});
+    tracks_.push_back({{file, output_, demucs_ort::utf8(name)}, {}, place_below(named_, file)});
   }
 
   void problem(const fs::path& input, const std::string& sentence) {
-    tracks_.push_back({{input, output_, demucs_ort::utf8(input.stem())}, ExitError(exit_input, sentence)});
+    tracks_.push_back({{input, output_, demucs_ort::utf8(input.stem())}, ExitError(exit_input, sentence), {}});
   }
 
   fs::path output_;
   bool recursive_;
+  fs::path named_;  // the folder below which the places of this word's songs are
   std::vector<Track> tracks_;
   LeftOut left_out_;
   std::set<fs::path> seen_;

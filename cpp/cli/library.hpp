@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/exit_error.hpp"
@@ -12,6 +13,7 @@
 struct Track {
   TrackJob job;
   std::optional<ExitError> problem;  ///< why it is not tried
+  std::string place;                 ///< its path below the word it comes from (see Shard); empty: it leads to no song
 };
 
 /// What the words of the command line stand for.

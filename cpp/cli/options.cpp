@@ -15,6 +15,7 @@
 #include "demucs_ort/separator.hpp"
 #include "demucs_ort/version.h"
 #include "library.hpp"
+#include "shard.hpp"
 #include "track/file_settings.hpp"
 
 namespace {
@@ -144,6 +145,11 @@ void add_library_options(CLI::App& app, Options& options) {
          "Tracks at a time. They share --threads and --runs, so that one computes while another is read or written")
       ->check(CLI::Range(1U, max_jobs))
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--shard", [&options](const std::string& text) { options.shard = parse_shard(text); },
+         "Separate only this part of the tracks, such as 3/16, the third of sixteen; which tracks are in it depends "
+         "on their paths below INPUT alone")
+      ->option_text("NUMBER/COUNT");
 }
 
 /// The paths of a command line that separates tracks.

@@ -6,6 +6,7 @@
 
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
+#include "shard.hpp"
 #include "track/file_settings.hpp"
 
 /// The parsed command line.
@@ -23,6 +24,7 @@ struct Options {
   bool recursive = false;     ///< folders with their subfolders
   bool force = false;         ///< separate what is done already
   unsigned jobs = 1;          ///< tracks at a time
+  Shard shard;                ///< the tracks that are this run's part
   bool from_stems = false;    ///< pack `inputs` into `output_file`, and separate nothing
   std::filesystem::path mix;  ///< for from_stems; empty: the sum of the stems
   std::filesystem::path output_file;

@@ -9,6 +9,7 @@
 #include "json_file.hpp"
 #include "options.hpp"
 #include "peak_memory.hpp"
+#include "shard.hpp"
 #include "track/track.hpp"
 
 using nlohmann::ordered_json;
@@ -74,6 +75,7 @@ void write_json(const RunReport& report, const demucs_ort::Model& model, const O
                     {"max_concurrent_runs", model.max_concurrent_runs()},
                     {"max_batch", model.max_batch()},
                     {"jobs", options.jobs},
+                    {"shard", to_text(options.shard)},
                     {"overlap", options.separation.overlap},
                     {"shifts", options.separation.shifts},
                     {"seed", options.separation.seed},

@@ -357,7 +357,7 @@ def providers(*, provider_library: os.PathLike[str] | str | None = None) -> list
     """
     The providers that the ONNX Runtime library and `provider_library` offer, as `Model` takes them. Raises Error.
     """
-def separate_file(path: os.PathLike[str] | str, out: os.PathLike[str] | str, model: Model | None = None, *, format: typing.Literal['wav', 'flac', 'mp3', 'm4a', 'ogg', 'stem.mp4'] = 'wav', codec: typing.Literal['', 'aac', 'alac'] = '', bit_depth: typing.Literal['', '16', '24', '32f'] = '', bitrate: int = 0, sample_rate: int = 0, clip_mode: typing.Literal['none', 'rescale', 'clamp'] = 'none', filename: str = '', stem_names: collections.abc.Mapping[str, str] = {}, stem_colors: collections.abc.Mapping[str, str] = {}, fold: collections.abc.Mapping[str, str] = {}, preserve_mix: bool = False, overlap: float = 0.25, shifts: int = 0, seed: int = 0, shift_offsets: collections.abc.Sequence[int] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, priority: typing.Literal['background', 'normal', 'foreground'] = 'normal', progress: collections.abc.Callable[[float], None] | None = None) -> list[pathlib.Path]:
+def separate_file(path: os.PathLike[str] | str, out: os.PathLike[str] | str, model: Model | None = None, *, format: typing.Literal['wav', 'flac', 'mp3', 'm4a', 'ogg', 'stem.mp4'] = 'wav', codec: typing.Literal['', 'aac', 'alac'] = '', bit_depth: typing.Literal['', '16', '24', '32f'] = '', bitrate: int = 0, sample_rate: int = 0, clip_mode: typing.Literal['none', 'rescale', 'clamp'] = 'none', filename: str = '', stem_names: collections.abc.Mapping[str, str] = {}, stem_colors: collections.abc.Mapping[str, str] = {}, fold: collections.abc.Mapping[str, str] = {}, preserve_mix: bool = False, overlap: float = 0.25, shifts: int = 0, seed: int = 0, shift_offsets: collections.abc.Sequence[int] = [], stems: collections.abc.Sequence[str] | None = None, two_stems: str | None = None, other_method: typing.Literal['add', 'minus'] = 'add', residual_to: str | None = None, priority: typing.Literal['background', 'normal', 'foreground'] = 'normal', progress: collections.abc.Callable[[float], None] | None = None, track: str = '', report: dict | None = None) -> list[pathlib.Path]:
     """
     Separates a song into files, as demucs_ort_cli does; docs/files.md tells more of each option.
     
@@ -372,9 +372,13 @@ def separate_file(path: os.PathLike[str] | str, out: os.PathLike[str] | str, mod
     stem_names, stem_colors, fold, preserve_mix: of stem files; {"drums": "Kit"}, {"drums": "#009E73"},
         {"guitar": "other"}, and whether the song's own packets are copied where that is possible.
     overlap, shifts, seed, shift_offsets, stems, two_stems, other_method, residual_to, priority, progress: see Model.separate.
+    track: what {track} stands for, such as "Artist/Album/Song": a track of a library, whose default filename is
+        "{track}/{stem}.{ext}". Default: the file's name without its ending.
+    report: gets frames and sample_rate of the song, audio_seconds, run_seconds, model_seconds (of these, while the model
+        computed) and warnings, a list of sentences.
     
     Returns the files, which appear together when all are complete. What a person should know, such as samples that were
-    clipped, comes as UserWarning. Raises ValueError for unusable arguments and for a file that holds no usable audio, Error
+    clipped, comes as UserWarning, or in the report. Raises ValueError for unusable arguments and for a file that holds no usable audio, Error
     with status 'output_failed' if the files cannot be written, with 'runtime_missing' if this module was built without
     FFmpeg, and what Model.separate raises. Other threads run meanwhile; Ctrl-C stops it and leaves no file.
     """

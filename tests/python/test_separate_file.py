@@ -71,6 +71,24 @@ def test_stem_files_fold_and_keep_the_mix(gains_model: Path, tmp_path: Path) -> 
         demucs_native.separate_file(song, tmp_path / "b", six, format="stem.mp4", preserve_mix=True)
 
 
+def test_a_track_of_a_library_and_its_report(gains_model: Path, tmp_path: Path) -> None:
+    model = demucs_native.Model(gains_model)
+    song = write_wav(tmp_path / "song.wav", 4 * music(20_000, rate=48_000), rate=48_000)
+    report: dict[str, object] = {"before": 1}
+    settings = {"format": "flac", "track": "A/B (live)/1 {x}", "report": report}
+    files = demucs_native.separate_file(song, tmp_path / "out", model, **settings)
+    assert [str(file.relative_to(tmp_path / "out")) for file in files] == [
+        f"A/B (live)/1 {{x}}/{stem}.flac" for stem in ("drums", "bass")
+    ]
+    assert (report["before"], report["frames"], report["sample_rate"]) == (1, 20_000, 48_000)
+    assert report["audio_seconds"] == pytest.approx(20_000 / 48_000)
+    assert 0 < report["model_seconds"] <= report["run_seconds"]
+    (sentence,) = report["warnings"]
+    assert "beyond full scale" in sentence
+    with pytest.raises(ValueError, match=r"\{track\}"):
+        demucs_native.separate_file(song, tmp_path, model, track="a", filename="{stem}.wav")
+
+
 def test_the_demo_model_is_the_default(tmp_path: Path) -> None:
     song = write_wav(tmp_path / "song.wav", music(20_000))
     files = demucs_native.separate_file(str(song), str(tmp_path / "out"))
