@@ -2,18 +2,24 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/latency_profile.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/stream.hpp"
 #include "host_fixture.hpp"
+#include "plugin_host.hpp"
 
 using namespace demucs_ort;
 using namespace plugin_host;

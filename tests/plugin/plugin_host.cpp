@@ -2,7 +2,10 @@
 
 #include <dlfcn.h>
 
+#include <filesystem>
+#include <memory>
 #include <stdexcept>
+#include <string>
 
 namespace plugin_host {
 

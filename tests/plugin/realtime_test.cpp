@@ -2,10 +2,13 @@
 // does what hosts do.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <thread>
@@ -13,6 +16,7 @@
 
 #include "../cpp/audio_thread_guard.hpp"
 #include "host_fixture.hpp"
+#include "plugin_host.hpp"
 
 using namespace plugin_host;
 

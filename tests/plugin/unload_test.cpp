@@ -6,14 +6,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "host_fixture.hpp"
+#include "plugin_host.hpp"
 
 using namespace plugin_host;
 

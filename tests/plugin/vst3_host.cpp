@@ -1,10 +1,14 @@
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <memory>
 #include <stdexcept>
+#include <string>
 #include <thread>
-#include <vector>
 
 #include "plugin_host.hpp"
 #include "travesty/audio_processor.h"
