@@ -32,10 +32,9 @@ SAFE = (417, 32)
 CHOOSE = (414, 368)
 DEMO_MODEL = (318, 368)
 
-pytestmark = [
-    pytest.mark.skipif(not FACES["lv2"][0].joinpath("demucs_stems_ui.so").exists(), reason="no face was built"),
-    pytest.mark.skipif(shutil.which("Xvfb") is None or shutil.which("xdotool") is None, reason="no Xvfb or xdotool"),
-]
+# `make setup` installs on Debian and Ubuntu what all of this needs; in CI it has to be there.
+IS_COMPLETE = FACES["lv2"][0].joinpath("demucs_stems_ui.so").exists() and all(map(shutil.which, ["Xvfb", "xdotool"]))
+pytestmark = pytest.mark.skipif(not IS_COMPLETE and "CI" not in os.environ, reason="no face, Xvfb or xdotool")
 Event = dict[str, Any]
 OpenFace = Callable[..., "Face"]
 
