@@ -57,6 +57,7 @@ def run(command: list[str]) -> tuple[int, str]:
 
 def count(status: int, output: str) -> tuple[int, int]:
     """Tests passed and failed, from the closing line of ctest, pytest or vitest; any other command is one test."""
+    output = re.sub(r"\x1b\[[\d;]*m", "", output)  # colours
     ctest = re.search(r"(\d+) tests? failed out of (\d+)", output)
     if ctest:
         failed = int(ctest[1])
