@@ -48,7 +48,8 @@ def title(process: psutil.Process) -> str:
 
 def wait_for(what: Callable[[], object], seconds: float = 240) -> None:
     """Until something is so, which a broken cluster may never be."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it never came to that"
+    for _ in range(round(seconds / 0.05)):
+        if what():
+            return
         time.sleep(0.05)
+    raise AssertionError("it never came to that")
