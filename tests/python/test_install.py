@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +127,20 @@ def test_everything_is_installed(static_prefix: Path, shared_prefix: Path) -> No
         } <= installed
         assert run(prefix / "bin/demucs_ort_cli", "--version").startswith("demucs_ort_cli ")
         for text in prefix.rglob("lib/*/**/*"):
-            assert text.is_dir() or str(prefix) not in text.read_text(), f"{text} cannot be moved"
+            assert text.is_dir() or str(prefix).encode() not in text.read_bytes(), f"{text} cannot be moved"
+
+
+def test_the_plug_in_is_installed_where_hosts_look_and_finds_its_library(static_prefix: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "moved"
+    prefix.symlink_to(static_prefix)
+    for name in ("demucs_stems", "demucs_stems_multi_out"):
+        assert (prefix / f"lib/lv2/{name}.lv2/manifest.ttl").is_file()
+        vst3 = next((prefix / f"lib/vst3/{name}.vst3/Contents").glob("*-linux"))
+        for module in (f"lib/lv2/{name}.lv2/{name}_dsp.so", f"lib/clap/demucs-ort/{name}.clap", vst3 / f"{name}.so"):
+            load = "import ctypes, sys; ctypes.CDLL(sys.argv[1]); print(open('/proc/self/maps').read())"
+            assert "/lib/demucs-ort/libdemucs_ort_plugin-" in run(sys.executable, "-c", load, prefix / module)
+    shared = {file.name for file in (prefix / "lib/demucs-ort").iterdir()}
+    assert {"htdemucs_demo.onnx", "libonnxruntime.so.1", "LICENSE", "THIRD_PARTY_NOTICES.md"} < shared
 
 
 def test_find_package(
