@@ -4,13 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -20,7 +18,7 @@ namespace plugin_host {
 
 using Audio = std::vector<std::vector<float>>;  // [channel][frame]
 
-inline const std::string models = TEST_MODELS;
+inline const std::string models = test_models();
 inline const std::string band = models + "/band_2s.onnx";
 inline constexpr float band_gains[] = {0.25F, 0.25F, 0.375F,
                                        0.125F};  // what it makes of the mix, with "other" what is left
@@ -114,7 +112,7 @@ inline std::string name_of(Format format, Variant variant) {
 /// Every format in both variants.
 class Plugin : public testing::TestWithParam<std::tuple<Format, Variant>> {
  protected:
-  Plugin() : host_(load(PLUGINS, format(), variant())) {}
+  Plugin() : host_(load(built_plugins(), format(), variant())) {}
   static Format format() { return std::get<0>(GetParam()); }
   static Variant variant() { return std::get<1>(GetParam()); }
   static std::uint32_t outputs() { return outputs_of(variant()); }

@@ -21,6 +21,9 @@ auto& find(Parameters& parameters, const std::string& name) {
 
 }  // namespace
 
+std::string built_plugins() { return PLUGINS; }
+std::string test_models() { return TEST_MODELS; }
+
 void Instance::set(const std::string& name, float value) {
   Parameter& parameter = find(parameters_, name);
   parameter.value = value;

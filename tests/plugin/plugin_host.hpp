@@ -76,6 +76,10 @@ std::unique_ptr<Host> load(const std::filesystem::path& folder, Format format, V
 
 constexpr std::uint32_t outputs_of(Variant variant) { return variant == Variant::multi_out ? 8 : 2; }
 
+/// The folder of this build's plug-ins, and that of the models for tests.
+std::string built_plugins();
+std::string test_models();
+
 // What `load` and the formats share.
 
 /// A shared library, with its names for itself.

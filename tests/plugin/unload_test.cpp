@@ -52,7 +52,9 @@ double private_memory() {
 
 class Loaded : public testing::TestWithParam<std::tuple<Format, Variant>> {
  protected:
-  static std::unique_ptr<Host> load_it() { return load(PLUGINS, std::get<0>(GetParam()), std::get<1>(GetParam())); }
+  static std::unique_ptr<Host> load_it() {
+    return load(built_plugins(), std::get<0>(GetParam()), std::get<1>(GetParam()));
+  }
   static std::uint32_t outputs() { return outputs_of(std::get<1>(GetParam())); }
 
   /// Until the first stems.
@@ -110,7 +112,7 @@ TEST(Instances, ShareOneModelInAllFormats) {
   std::vector<long> more;
   for (const Format format : {Format::clap, Format::vst3, Format::lv2}) {
     for (const Variant variant : {Variant::mixing, Variant::multi_out}) {
-      hosts.push_back(load(PLUGINS, format, variant));  // that makes an instance of DPF's own
+      hosts.push_back(load(built_plugins(), format, variant));  // that makes an instance of DPF's own
     }
   }
   for (std::size_t i = 0; i < hosts.size(); ++i) {

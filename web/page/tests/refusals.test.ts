@@ -109,8 +109,10 @@ describe("what can go wrong, and models of the user's own", () => {
     expect(await page.textContent("#hash")).toBe(`7.5 MB · SHA-256 ${SHA256}`);
     await choose(page, song);
     await page.click("#remove");
+    const models = () => page.locator("#model option").allTextContents();
+    await expect.poll(models).toEqual(["Demo model"]);
     await open(page, address);
-    expect(await page.locator("#model option").allTextContents()).toEqual(["Demo model"]);
+    expect(await models()).toEqual(["Demo model"]);
   });
 });
 
