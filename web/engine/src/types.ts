@@ -1,5 +1,7 @@
 /** What the caller of the engine sees. Frames and samples as in the project's glossary. */
 
+import type { ModelFacts } from "./contract.js";
+
 /** Where the model computes: on the processor, or on the graphics card through WebGPU. */
 export type Backend = "wasm" | "webgpu";
 
@@ -12,22 +14,7 @@ export interface Audio {
 }
 
 /** What the model file says of itself, and how it is run. */
-export interface EngineInfo {
-  /** Name of the model, for example `htdemucs`. */
-  name: string;
-  /** The stems it separates, in its order. */
-  stems: string[];
-  /** Hz. */
-  sampleRate: number;
-  channels: number;
-  /** Frames that the model hears at a time. */
-  segment: number;
-  /** How the weights are stored: `fp32`, `fp16`, `int8`, ... */
-  precision: string;
-  /** False for seeded weights, which separate nothing. */
-  trained: boolean;
-  /** What a person should know of the model; may be empty. */
-  description: string;
+export interface EngineInfo extends Omit<ModelFacts, "weightsSha256" | "demucsVersion" | "knownAnswer"> {
   backend: Backend;
   /** Threads that compute. 1 where the page is not cross-origin isolated. */
   threads: number;
