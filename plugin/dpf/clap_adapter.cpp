@@ -16,7 +16,7 @@
 #include "clap/ext/state.h"
 #include "clap/plugin-factory.h"
 #include "clap/plugin.h"
-#include "host_renders.hpp"
+#include "host_calls.hpp"
 
 extern const clap_plugin_entry_t dpf_clap_entry;
 
@@ -36,7 +36,7 @@ struct Adapted {
   clap_host_t host;      // what DPF knows as the host
   const clap_host_t* real_host = nullptr;
   const clap_plugin_t* dpf = nullptr;
-  demucs_ort::plugin::HostRenders* renders = nullptr;
+  demucs_ort::plugin::HostCalls* calls = nullptr;
   std::atomic<std::uint32_t> told_latency{0};  // since `activate`
 
   template <typename Extension>
@@ -129,7 +129,7 @@ bool load_state(const clap_plugin_t* plugin, const clap_istream_t* stream) try {
 bool has_hard_realtime_requirement(const clap_plugin_t*) { return false; }
 
 bool set_render_mode(const clap_plugin_t* plugin, std::int32_t mode) {
-  adapted(plugin).renders->store(mode == render_offline, std::memory_order_relaxed);
+  adapted(plugin).calls->render.store(mode == render_offline, std::memory_order_relaxed);
   return true;
 }
 
@@ -166,9 +166,9 @@ const clap_plugin_t* create(const clap_plugin_factory_t*, const clap_host_t* hos
   instance->host.get_extension = host_extension;
   instance->host.request_restart = request_restart;
   {
-    const std::lock_guard lock(demucs_ort::plugin::newest_host_renders_mutex);
+    const std::lock_guard lock(demucs_ort::plugin::newest_host_calls_mutex);
     instance->dpf = dpf_factory().create_plugin(&dpf_factory(), &instance->host, id);
-    instance->renders = demucs_ort::plugin::newest_host_renders;
+    instance->calls = demucs_ort::plugin::newest_host_calls;
   }
   if (instance->dpf == nullptr) return nullptr;
   instance->plugin = *instance->dpf;

@@ -12,12 +12,12 @@
 #include "core/model_file.hpp"
 #include "core/stem_mixer.hpp"
 #include "core/stem_source.hpp"
-#include "host_renders.hpp"
+#include "host_calls.hpp"
 #include "parameters.hpp"
 
 namespace demucs_ort::plugin {
-HostRenders* newest_host_renders = nullptr;
-std::mutex newest_host_renders_mutex;
+HostCalls* newest_host_calls = nullptr;
+std::mutex newest_host_calls_mutex;
 }  // namespace demucs_ort::plugin
 
 START_NAMESPACE_DISTRHO
@@ -50,7 +50,7 @@ class StemsPlugin : public Plugin {
  public:
   StemsPlugin() : Plugin(parameter::count, 0, 1) {
     setLatency(static_cast<std::uint32_t>(source_.latency()));
-    newest_host_renders = &host_renders_;
+    newest_host_calls = &host_calls_;
   }
 
   std::string problem() const { return source_.problem(); }
@@ -164,7 +164,8 @@ class StemsPlugin : public Plugin {
   }
 
   void run(const float** inputs, float** outputs, std::uint32_t frames) override {
-    const bool wait = host_renders_.load(std::memory_order_relaxed) ||
+    if (host_calls_.only_set_parameters.load(std::memory_order_relaxed)) return;
+    const bool wait = host_calls_.render.load(std::memory_order_relaxed) ||
                       values_[parameter::wait].load(std::memory_order_relaxed) > 0.5F;
     if constexpr (is_multi_out) {
       float* const* rows[stem_count];
@@ -209,7 +210,7 @@ class StemsPlugin : public Plugin {
 
   static constexpr std::uint32_t chunk = 512;                  // frames
   std::array<std::atomic<float>, parameter::state> values_{};  // of the parameters that the host sets; all 0 at first
-  HostRenders host_renders_{false};
+  HostCalls host_calls_;
   StemSource source_;
   StemMixer mixer_;
   std::array<std::array<std::array<float, chunk>, 2>, stem_count> stems_{};

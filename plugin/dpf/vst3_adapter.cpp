@@ -1,6 +1,7 @@
 // What DPF lacks in VST3: the process mode "offline", by which hosts say that they render; more than one output bus;
-// audio threads that start and stop processing, or take no parameters out; and a latency that is told once. The objects
-// are DPF's; in the tables of functions of components and audio processors some are replaced, and call DPF's.
+// audio threads that start and stop processing, set parameters without audio, or take no parameters out; and a latency
+// that is told once. The objects are DPF's; in the tables of functions of components and audio processors some are
+// replaced, and call DPF's.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -9,7 +10,7 @@
 #include <exception>
 #include <mutex>
 
-#include "host_renders.hpp"
+#include "host_calls.hpp"
 #include "parameters.hpp"
 #include "travesty/audio_processor.h"
 #include "travesty/base.h"
@@ -40,7 +41,7 @@ constexpr v3_param_id latency_parameter = 0;
 struct Instance {
   std::atomic<void*> processor{nullptr};  // null: free for the next one
   void* component = nullptr;
-  std::atomic<HostRenders*> renders{nullptr};
+  std::atomic<HostCalls*> calls{nullptr};
   std::atomic<std::uint32_t> told_latency{0};  // since it is active
   Instance* next = nullptr;
 
@@ -59,7 +60,7 @@ class Instances {
       each = next;
     }
   }
-  void add(void* component, void* processor, HostRenders* renders) {
+  void add(void* component, void* processor, HostCalls* calls) {
     const std::lock_guard lock(mutex_);
     Instance* instance = of_processor(nullptr);
     if (instance == nullptr) {
@@ -68,7 +69,7 @@ class Instances {
       first_ = instance;
     }
     instance->component = component;
-    instance->renders = renders;
+    instance->calls = calls;
     instance->processor = processor;
   }
   void remove(void* component) {
@@ -94,14 +95,14 @@ class Instances {
 } instances;
 
 v3_result V3_API initialize(void* self, v3_funknown** context) try {
-  const std::lock_guard lock(newest_host_renders_mutex);
+  const std::lock_guard lock(newest_host_calls_mutex);
   const v3_result result = dpf.initialize.load()(self, context);
   void* processor = nullptr;
   auto** const component = static_cast<v3_component_cpp**>(self);
   if (result != V3_OK || (*component)->query_interface(self, v3_audio_processor_iid, &processor) != V3_OK)
     return result;
   (*static_cast<v3_audio_processor_cpp**>(processor))->unref(processor);
-  instances.add(self, processor, newest_host_renders);
+  instances.add(self, processor, newest_host_calls);
   return result;
 } catch (const std::exception&) {
   return V3_NOMEM;  // no thread, no memory
@@ -182,10 +183,19 @@ struct OutputChanges {
 
 v3_result V3_API process(void* self, v3_process_data* data) {
   Instance* const instance = instances.of_processor(self);
-  if (instance != nullptr) instance->renders.load()->store(data->process_mode == V3_OFFLINE);
   v3_process_data adapted = *data;
+  // DPF would lose the parameters of a call without audio. So it gets a frame of its own silence, which goes nowhere.
+  const bool only_sets_parameters = instance != nullptr && data->nframes <= 0 && data->input_params != nullptr;
+  if (only_sets_parameters) {
+    adapted.nframes = 1;
+    adapted.inputs = adapted.outputs = nullptr;
+  }
+  if (instance != nullptr) {
+    instance->calls.load()->render = data->process_mode == V3_OFFLINE;
+    instance->calls.load()->only_set_parameters = only_sets_parameters;
+  }
   FlatOutputs outputs(*data);
-  if (is_multi_out) {
+  if (is_multi_out && !only_sets_parameters) {
     adapted.outputs = &outputs.bus;
     adapted.num_output_buses = 1;
   }

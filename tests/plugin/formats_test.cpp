@@ -201,6 +201,24 @@ TEST_P(Formats, TellANewLatencyAndKeepIt) {
   EXPECT_EQ(instance->wrong_calls(), 0);
 }
 
+TEST_P(Formats, TakeParametersInBlocksWithoutFrames) {
+  const auto instance = create();
+  instance->render_offline(true);
+  instance->activate(44100, 4096);
+  const Audio mix = make_mix(3 * latency_frames(LatencyProfile::safe, 44100), 44100);
+  Audio out(outputs(), std::vector<float>(mix[0].size()));
+  play(*instance, mix, out, 0, 1000);
+  instance->set("Latency", 1);
+  const float* const in[] = {mix[0].data(), mix[1].data()};
+  float* rows[8];
+  for (std::size_t c = 0; c < out.size(); ++c) rows[c] = out[c].data();
+  instance->process(in, rows, 0);
+  play(*instance, mix, out, 1000, mix[0].size() - 1000);
+  const std::size_t safe = latency_frames(LatencyProfile::safe, 44100);
+  EXPECT_EQ(instance->latency(), safe);
+  EXPECT_LE(difference(sum_of(out), mix, safe, 2 * safe), 1e-6F) << "no frame came or went with the parameter";
+}
+
 TEST_P(Formats, KeepTheirStateInASession) {
   const std::string home = testing::TempDir() + "home " + name_of(format(), variant());
   fs::create_directories(home + "/demucs-ort/models");
