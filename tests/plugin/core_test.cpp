@@ -157,7 +157,9 @@ TEST(StemMixer, SumsWhatIsHeardAndChangesWithoutAClick) {
 
 class UserModels : public ::testing::Test {
  protected:
-  UserModels() : home_(fs::path(::testing::TempDir()) / "user_models") {
+  // Named after the test: tests run beside each other.
+  UserModels()
+      : home_(fs::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
     fs::remove_all(home_);
     fs::create_directories(home_ / "demucs-ort/models/sub");
     std::ofstream(home_ / "demucs-ort/models/sub/own.onnx") << "a model";

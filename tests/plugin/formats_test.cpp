@@ -126,12 +126,13 @@ TEST_P(Formats, GoFromRealTimeToOfflineAndBack) {
 }
 
 TEST_P(Formats, DeliverTheMixWithoutAModelAndThenTheStems) {
-  std::ofstream(testing::TempDir() + "text.onnx") << "This is not a model.\n";
+  const std::string text = testing::TempDir() + "text " + name_of(format(), variant()) + ".onnx";
+  std::ofstream(text) << "This is not a model.\n";
   const struct {
     std::string model;
     float state;
   } cases[] = {{models + "/nowhere.onnx", no_model},
-               {testing::TempDir() + "text.onnx", no_model},
+               {text, no_model},
                {models + "/five_2s.onnx", wrong_model},
                {models + "/gains.onnx", wrong_model},
                {models, no_model},
