@@ -4,13 +4,13 @@ import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { build } from "vite";
 
-import { launchBrowser } from "../../testing/browser.js";
+import { launchBrowser, launchProfile } from "../../testing/browser.js";
 import { ISOLATION, serve } from "../../testing/site.js";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const PYTHON = path("../../../.venv/bin/python");
 const MODELS = path("../../../build/web/models/");
-const SITE = path("../../../build/web/engine_tests/");
+export const SITE = path("../../../build/web/engine_tests/");
 const DEMO_MODEL = path("../../../demo_model/htdemucs_demo.onnx");
 
 /** Frames that the tiny model hears at a time. */
@@ -63,10 +63,18 @@ export interface Visit {
   leave(): Promise<void>;
 }
 
+export interface VisitOptions {
+  isolated?: boolean;
+  webgpu?: boolean;
+  /** A folder for the browser's storage, which is in memory without it. */
+  profile?: string;
+}
+
 /** Opens that page in a browser of its own. */
-export async function visit(options: { isolated?: boolean; webgpu?: boolean } = {}): Promise<Visit> {
+export async function visit(options: VisitOptions = {}): Promise<Visit> {
   const site = await serve(SITE, options.isolated === false ? {} : ISOLATION);
-  const browser = await launchBrowser({ webgpu: options.webgpu ?? false });
+  const { profile, webgpu = false } = options;
+  const browser = profile ? await launchProfile(profile, { webgpu }) : await launchBrowser({ webgpu });
   const page = await browser.newPage();
   page.on("pageerror", (error) => console.error(error));
   await page.goto(site.address);

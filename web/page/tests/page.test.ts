@@ -135,7 +135,10 @@ describe("from a song to its stems", () => {
   test("accessible in light and dark, and nothing that the policy forbids was tried", async () => {
     for (const colorScheme of ["light", "dark"] as const) {
       await here.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      expect(await accessibilityFaults(here.page)).toEqual([]);
+      for (const under of ["#song", "#download-all", "#play"]) {
+        await here.page.hover(under);
+        expect(await accessibilityFaults(here.page), `the pointer on ${under}`).toEqual([]);
+      }
     }
     expect(here.complaints).toEqual([]);
   });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
 
-import { MemoryWatch } from "./memory_watch.js";
+import { MemoryWatch } from "../../testing/memory_watch.js";
 import { choose, download, ffmpeg, RATE, STEMS, visit, WORK } from "./page_site.js";
 
 const SECONDS = 600;
