@@ -163,7 +163,12 @@ class _Run:
         songs = ray.data.from_arrow(list(_blocks(self._songs, block))).map_batches(
             self._actor,
             fn_constructor_kwargs={"job": self._job, "ledger": ledger},
-            compute=ActorPoolStrategy(min_size=min(most, math.ceil(len(self._songs) / block)), max_size=most),
+            compute=ActorPoolStrategy(
+                min_size=min(most, math.ceil(len(self._songs) / block)),
+                max_size=most,
+                enable_true_multi_threading=True,
+                max_concurrent_calls_per_actor=self._resources.songs,
+            ),
             batch_size=None,
             batch_format="pyarrow",
             num_cpus=self._cpus,
@@ -183,7 +188,7 @@ class _Run:
     def _songs_in_a_block(self, actors: int) -> int:
         """Few, so that no actor waits long at the end, and enough that Ray has little to do."""
         fair = len(self._songs) // (actors * 50)
-        return min(_MOST_SONGS_IN_A_BLOCK, max(2 * self._resources.songs, fair))
+        return min(_MOST_SONGS_IN_A_BLOCK, max(1, fair))
 
 
 def _blocks(songs: Songs, size: int) -> Iterator[pa.Table]:

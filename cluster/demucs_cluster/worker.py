@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -257,11 +256,10 @@ def _peak_memory() -> int:
 
 
 class Actor:
-    """What Ray Data calls with some songs at a time."""
+    """What Ray Data calls with some songs to do one after the other, in as many threads as the job has songs at a time."""
 
     def __init__(self, job: Job, ledger: Any = None) -> None:
         self._problem: JobError | None = None
-        self._threads = ThreadPoolExecutor(job.songs)
         try:
             self._worker = Worker(job, None if ledger is None else _RemoteLedger(ledger))
         except JobError as error:
@@ -272,7 +270,7 @@ class Actor:
         if self._problem is not None:
             rows = [stopped_row(song, self._problem) for song in given]
         else:
-            rows = list(self._threads.map(self._worker.separate, given))
+            rows = [self._worker.separate(song) for song in given]
         return pa.Table.from_pylist(rows, SCHEMA)
 
 
