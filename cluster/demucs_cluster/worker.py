@@ -256,7 +256,7 @@ def _peak_memory() -> int:
 
 
 class Actor:
-    """What Ray Data calls with some songs to do one after the other, in as many threads as the job has songs at a time."""
+    """What Ray Data calls with some songs at a time, from as many threads as the job has songs side by side."""
 
     def __init__(self, job: Job, ledger: Any = None) -> None:
         self._problem: JobError | None = None
