@@ -89,7 +89,7 @@ def separate(
         run = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
         with cluster(address):
             cpus = resources.cpus or _cpus_of_an_actor()
-            job = Job(_absolute(target), _absolute(model), model_sha256, settings, run, cpus, resources.songs, force)
+            job = Job(_absolute(target), _absolute(model), model_sha256, settings, run, cpus, force)
             return _Run(job, goal, source, songs, resources, cpus, progress, worker or Actor).go()
 
 

@@ -49,7 +49,6 @@ class Job:
     settings: Settings
     run: str
     threads: int
-    songs: int = 2
     force: bool = False
 
 
