@@ -1,11 +1,14 @@
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
+import { basename, resolve } from "node:path";
 import { beforeAll, test } from "vitest";
 
 import { MemoryWatch } from "../../testing/memory_watch.js";
 import { buildSite, SITE, visit } from "./engine_site.js";
 
-const MODEL = process.env["MODEL"] ?? `${SITE}demo.onnx`;
+// npm changes into the package's folder, and tells where it was called.
+const { MODEL: named, INIT_CWD: called = "" } = process.env;
+const MODEL = named ? resolve(called, named) : `${SITE}demo.onnx`;
 /** Segments of the song that is separated. */
 const SEGMENTS = 6;
 
@@ -27,7 +30,7 @@ test.for([1, 2, 4, 8].filter((threads) => threads <= cpus().length))("%d threads
   const size = (bytes / 1e6).toFixed(1);
   const share = ((seconds * rate) / frames).toFixed(2);
   console.log(
-    `| ${MODEL.replace(/.*\//, "")} (${size} MB) | ${threads} | ${(seconds / SEGMENTS).toFixed(2)} s a segment | ` +
+    `| ${basename(MODEL)} (${size} MB) | ${threads} | ${(seconds / SEGMENTS).toFixed(2)} s a segment | ` +
       `${share} times the song's length | ${peak} MB at most in a process | ${cpus()[0]!.model} |`,
   );
 });
