@@ -1,5 +1,6 @@
 """A job: Ray Data hands the songs to actors on all nodes, and their rows come back into the manifest."""
 
+import ctypes
 import logging
 import math
 import os
@@ -160,7 +161,9 @@ class _Run:
         most = self._resources.actors or _fitting(self._cpus, gpus)
         block = self._songs_in_a_block(most)
         ledger = _ledger()
-        songs = ray.data.from_arrow(list(_blocks(self._songs, block))).map_batches(
+        given = ray.data.from_arrow(list(_blocks(self._songs, block)))
+        _give_memory_back()
+        songs = given.map_batches(
             self._actor,
             fn_constructor_kwargs={"job": self._job, "ledger": ledger},
             compute=ActorPoolStrategy(
@@ -191,6 +194,12 @@ class _Run:
         return min(_MOST_SONGS_IN_A_BLOCK, max(1, fair))
 
 
+def _give_memory_back() -> None:
+    """What listing the songs took, and the C library would keep for later. Does nothing where that is not glibc."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
+
+
 def _blocks(songs: Songs, size: int) -> Iterator[pa.Table]:
     block: list[dict[str, str]] = []
     for song in songs:
@@ -210,6 +219,7 @@ def cluster(address: str | None) -> Iterator[None]:
     if address is None:  # otherwise Ray takes 127.0.0.1 for the machine's address, and listens to everybody
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         os.environ.setdefault("RAY_prestart_worker_first_driver", "0")  # idle workers slow the start down
+        os.environ.setdefault("RAY_worker_niceness", "0")  # below all others, as Ray has it, actors wait for Ray itself
     try:
         import ray
         import ray.data

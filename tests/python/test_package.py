@@ -60,19 +60,28 @@ def wheel() -> Path:
     return wheel
 
 
-@pytest.fixture(scope="module")
-def export_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
+def built(package: str, folder: Path) -> Path:
     build = ["wheel", "-q", "--no-deps", "--no-build-isolation", "--wheel-dir", folder]
-    run(sys.executable, "-m", "pip", *build, ROOT / "export")
+    run(sys.executable, "-m", "pip", *build, ROOT / package)
     (wheel,) = folder.iterdir()
     return wheel
 
 
-def test_wheels_hold_what_they_are_named_for(wheel: Path, export_wheel: Path) -> None:
+@pytest.fixture(scope="module")
+def export_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built("export", tmp_path_factory.mktemp("export"))
+
+
+@pytest.fixture(scope="module")
+def cluster_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built("cluster", tmp_path_factory.mktemp("cluster"))
+
+
+def test_wheels_hold_what_they_are_named_for(wheel: Path, export_wheel: Path, cluster_wheel: Path) -> None:
     for file, package, kinds in (
         (wheel, "demucs_native", {".json", ".onnx", ".py", ".pyi", ".so", ".typed"}),
-        (export_wheel, "demucs_export", {".py", ".typed"}),
+        (export_wheel, "demucs_export", {".ogg", ".py", ".typed"}),
+        (cluster_wheel, "demucs_cluster", {".py", ".typed"}),
     ):
         content = zipfile.ZipFile(file)
         inside = [Path(name) for name in content.namelist() if ".dist-info/" not in name]
@@ -83,8 +92,10 @@ def test_wheels_hold_what_they_are_named_for(wheel: Path, export_wheel: Path) ->
     assert "demucs_native/htdemucs_demo.onnx" in zipfile.ZipFile(wheel).namelist()
 
 
-def test_links_of_the_pages_on_a_package_index_lead_somewhere(wheel: Path, export_wheel: Path) -> None:
-    for file in (wheel, export_wheel):
+def test_links_of_the_pages_on_a_package_index_lead_somewhere(
+    wheel: Path, export_wheel: Path, cluster_wheel: Path
+) -> None:
+    for file in (wheel, export_wheel, cluster_wheel):
         content = zipfile.ZipFile(file)
         (metadata,) = (name for name in content.namelist() if name.endswith(".dist-info/METADATA"))
         page = email.message_from_string(content.read(metadata).decode()).get_payload()
@@ -172,7 +183,8 @@ def test_stubs_list_the_words_that_each_option_takes(gains_model: Path, tmp_path
 def test_versions_agree(cli_path: Path) -> None:
     version = importlib.metadata.version("demucs-ort")
     assert demucs_native.__version__ == version
-    assert importlib.metadata.version("demucs-ort-export") == version
+    for package in ("demucs-ort-export", "demucs-ort-cluster"):
+        assert importlib.metadata.version(package) == version
     assert run(cli_path, "--version").split() == ["demucs_ort_cli", version]
     assert json.loads((ROOT / "packaging/vcpkg/demucs-ort/vcpkg.json").read_text())["version"] == version
 
