@@ -24,7 +24,7 @@ help:
 	@echo "make cluster-test  kill actors, nodes and drivers of a Ray cluster of several nodes on this machine"
 	@echo "make setup      set up .venv with PyTorch and the tools, and build the program"
 	@echo "make build      set up the same and build the programs, the library, and demucs_native and demucs-export in .venv"
-	@echo "make demo-model make demo_model/htdemucs_demo.onnx and demo_model/song/ again"
+	@echo "make demo-model make demo_model/htdemucs_demo.onnx, its song and calibration.ogg again"
 	@echo "make sanitize   build and run the C++ tests with AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer"
 	@echo "make fuzz       feed mutated inputs to every fuzz target (SECONDS=600 each); needs clang"
 	@echo "make lint       only the style and type checks"

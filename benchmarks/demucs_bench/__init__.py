@@ -28,3 +28,6 @@ LIVE_PARTS = {"map": "quality and load by window, lookahead and hop", "pace": "w
 
 GPU_PARTS = ("segments", "pytorch", "track", "cores")
 """What is measured of a GPU and beside it: segments by batch, stock demucs, a whole track, the processor's cores."""
+
+PRICE_PARTS = ("time", "quality", "floor")
+"""What is measured of every setting of the program, and of the processor."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -110,11 +110,11 @@ class Python:
 
 
 class Program:
-    """demucs_ort_cli, started for every track."""
+    """demucs_ort_cli, started for every track, with these further options."""
 
-    def __init__(self, model: Path, threads: int, provider: str, runs: int = 0) -> None:
+    def __init__(self, model: Path, threads: int, provider: str, runs: int = 0, options: Sequence[str] = ()) -> None:
         self._model, self._threads, self._provider, self._program = model, threads, provider, find_program()
-        self._runs = runs
+        self._options = [*(["--runs", str(runs)] if runs else []), *options]
         self._report: dict[str, Any] = {}  # what the program said of its last run
         self.command_seconds = 0.0  # that run from start to end
 
@@ -126,7 +126,7 @@ class Program:
         with tempfile.TemporaryDirectory() as folder:
             song, report = Path(folder) / "song.wav", Path(folder) / "report.json"
             soundfile.write(song, mixture.T, RATE, subtype="FLOAT")
-            options = ["-q", "-m", self._model, "--threads", self._threads, "--runs", self._runs]
+            options = ["-q", "-m", self._model, "--threads", self._threads, *self._options]
             options += ["--provider", self._provider, "--json", report]
             command = [str(part) for part in (self._program, *options, song, folder)]
             start = time.perf_counter()
@@ -156,11 +156,13 @@ def find_program() -> Path:
     return Path(found)
 
 
-def load(name: str, file: Path, threads: int, stock: "Callable[[], Stock]", runs: int = 0) -> Backend:
+def load(
+    name: str, file: Path, threads: int, stock: "Callable[[], Stock]", runs: int = 0, options: Sequence[str] = ()
+) -> Backend:
     """`file`: the exported model. `stock` gives the same one for PyTorch, and is called only if that is to run. `runs`:
-    segments at a time, of RUNS_BACKENDS only."""
+    segments at a time, of RUNS_BACKENDS only. `options`: more of the program's own."""
     if name in PROVIDERS:
-        return Program(file, threads, PROVIDERS[name], runs)
+        return Program(file, threads, PROVIDERS[name], runs, options)
     if name == "python":
         return Python(file, threads, runs)
     return PyTorch(stock(), threads, name)

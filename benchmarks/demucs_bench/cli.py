@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import BACKENDS, DECK_VARIANTS, EVERYWHERE, GPU_PARTS, LIVE_PARTS
+from . import BACKENDS, DECK_VARIANTS, EVERYWHERE, GPU_PARTS, LIVE_PARTS, PRICE_PARTS
 
 if TYPE_CHECKING:
     from .models import ModelChoice
@@ -30,10 +30,13 @@ def _parser() -> argparse.ArgumentParser:
     scaling = commands.add_parser("scaling", help="time and peak memory by length of the track, speed by threads")
     decks = commands.add_parser("decks", help="a DJ set in real time: time to the first stem, underruns, load")
     live = commands.add_parser("live", help="streams: quality and load by latency, and what this machine sustains")
+    prices = commands.add_parser(
+        "prices", help="every setting of the program: time, memory, size, SI-SDR gained or lost"
+    )
     gpu = commands.add_parser("gpu", help="a GPU: time, SNR and memory by batch, beside PyTorch and the processor")
     for command, model in (
         (quality, "demo"), (speed, "full"), (scaling, "full"), (decks, "demo"), (live, "demo"),
-        (gpu, "full,full-gpu,half"),
+        (prices, "full"), (gpu, "full,full-gpu,half"),
     ):  # fmt: skip
         add = command.add_argument
         add("--model", action="append", help=f"{_MODEL_HELP} (default {model})")
@@ -45,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (quality, speed, scaling):
         add = command.add_argument
         add("--backends", default=",".join(EVERYWHERE), help=f"some of {','.join(BACKENDS)} (default %(default)s)")
-    for command in (quality, speed, decks, live):
+    for command in (quality, speed, decks, live, prices):
         add = command.add_argument
         add("--threads", type=int, default=0, help="threads of every backend (default 0: each one's own default)")
     add = quality.add_argument
@@ -84,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=16.0, help="length of the songs, of which the longest window is left "
         "out, and of the pace (default 16)")  # fmt: skip
     add("--load", type=float, default=0.75, help="share of the time that computing may take (default 0.75)")
+    add = prices.add_argument
+    add("--judged", default="demo", help="the trained model that SI-SDR is of, as --model (default %(default)s)")
+    add("--rounds", type=int, default=3, help="how often everything is timed, in turns (default 3)")
+    add("--seconds", type=float, default=30.0, help="length of the track that is timed (default 30)")
+    add("--limit", type=int, default=32, metavar="N", help="held-out songs of 24 s that are judged (default 32)")
     add = gpu.add_argument
     add("--parts", default=",".join(GPU_PARTS), help="what to measure, some of %(default)s (default: all)")
     add("--batches", type=_numbers, default="1,4,16", help="segments at a time (default %(default)s)")
@@ -121,8 +129,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     known, option = {
         "decks": (DECK_VARIANTS, "variants"), "live": (LIVE_PARTS, "parts"), "gpu": (GPU_PARTS, "parts"),
+        "prices": (PRICE_PARTS, "parts"),
     }.get(options.command, (BACKENDS, "backends"))  # fmt: skip
-    backends = getattr(options, option).split(",")
+    backends = getattr(options, option, ",".join(known)).split(",")
     numbers = [getattr(options, "threads", 0) + 1, 1 if getattr(options, "limit", None) is None else options.limit]
     numbers += [getattr(options, name, 1) for name in ("rounds", "segments", "seconds")]
     if not set(backends) <= set(known) or len(set(backends)) != len(backends):
@@ -168,6 +177,8 @@ def _run(options: argparse.Namespace, backends: Sequence[str]) -> int:
             return _decks(options, models, results)
         if options.command == "live":
             return _live(options, models, results)
+        if options.command == "prices":
+            return _prices(options, models, results)
         return _scaling(options, models, results)
     except (ModelError, BackendError, DatasetError, ResultError, ExportError, MissingInstrument, OSError) as error:
         return _fail(str(error))
@@ -257,6 +268,23 @@ def _live(options: argparse.Namespace, models: "Sequence[ModelChoice]", results:
     summaries = {part: summarise[part](rows) for part, rows in results.rows.items() if rows}
     plot = report.live_plot if live.MAP in summaries else None
     return _finish(results, "live", summaries, report.live_table(summaries), plot)
+
+
+def _prices(options: argparse.Namespace, models: "Sequence[ModelChoice]", results: "Results") -> int:
+    import demucs_native
+
+    from . import prices
+    from .models import choose
+    from .tracks import synthesised
+
+    (model,), judged = models, choose(options.judged, options.cache)
+    tracks = synthesised(options.limit, 24.0, "studio", options.cache / "songs")
+    eight = prices.in_8_bits(model, options.cache)
+    prices.measure_quality(results, judged, prices.in_8_bits(judged, options.cache), tracks, options.threads)
+    prices.measure_time(results, model, eight, threads=options.threads, rounds=options.rounds, seconds=options.seconds)
+    summaries = {part: prices.summarise(rows) for part, rows in results.rows.items() if rows}
+    hop = prices.hop_seconds(demucs_native.Model(model.file).segment_frames)
+    return _finish(results, "prices", summaries, prices.table(summaries, hop), None)
 
 
 def _gpu(options: argparse.Namespace, parts: Sequence[str]) -> int:

@@ -109,16 +109,40 @@ def _speed(name: str, file: str, stock: str, threads: str, segments: str, second
     return {**figures, "audio_seconds": float(seconds), "threads": int(threads)}
 
 
-def _track(name: str, file: str, stock: str, threads: str, seconds: str, runs: str = "0") -> Mapping[str, Any]:
-    backend = load(name, Path(file), int(threads), partial(load_stock, Path(stock)), int(runs))
+def _track(
+    name: str, file: str, stock: str, threads: str, seconds: str, runs: str = "0", *options: str
+) -> Mapping[str, Any]:
+    backend = load(name, Path(file), int(threads), partial(load_stock, Path(stock)), int(runs), options)
     _, taken = backend.separate(music(float(seconds)))
     memory = backend.peak_memory() if isinstance(backend, Program) else peak_memory()
     return {"seconds": taken, "peak_memory_bytes": memory}
 
 
+def _floor(threads: str) -> Mapping[str, Any]:
+    """Products and sums a second of matrices that stay in the cache of a core, in float32: no model can be faster."""
+    import numpy as np
+    import onnxruntime  # type: ignore[import-untyped]
+    from onnx import TensorProto, helper, numpy_helper
+
+    size, repeated = 256, 64
+    nodes = [helper.make_node("MatMul", [f"x{i}", "w"], [f"x{i + 1}"]) for i in range(repeated)]
+    shape = [16, size, size]  # threads share the first axis
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x0", f"x{repeated}")]
+    weight = numpy_helper.from_array(np.eye(size, dtype=np.float32), "w")
+    graph = helper.make_graph(nodes, "products", ends[:1], ends[1:], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = int(threads)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    run = partial(session.run, None, {"x0": np.ones(shape, np.float32)})
+    _, seconds = _first_and_steady(run, 9)
+    return {"products_per_second": 2 * repeated * 16 * size**3 / seconds}
+
+
 def measured(task: str, *arguments: str) -> Mapping[str, Any]:
-    """`task` is "speed" (every figure) or "track" (time and memory of one track)."""
-    return _speed(*arguments) if task == "speed" else _track(*arguments)
+    """`task` is "speed" (every figure), "track" (time and memory of one track) or "floor" (what the processor can)."""
+    tasks: dict[str, Callable[..., Mapping[str, Any]]] = {"speed": _speed, "track": _track, "floor": _floor}
+    return tasks[task](*arguments)
 
 
 if __name__ == "__main__":

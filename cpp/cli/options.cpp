@@ -38,6 +38,10 @@ void add_pairs(CLI::App& app, const std::string& option, std::map<std::string, s
       ->allow_extra_args(false);  // else it would swallow the inputs that follow
 }
 
+/// Of all overlaps, shifts, windows and weights that were tried the most that is gained for the time
+/// (docs/performance.md#settings).
+constexpr unsigned best_shifts = 5;
+
 const std::map<std::string, demucs_ort::OtherMethod> other_methods{{"add", demucs_ort::OtherMethod::add},
                                                                    {"minus", demucs_ort::OtherMethod::minus}};
 
@@ -59,11 +63,18 @@ void add_separation_options(CLI::App& app, demucs_ort::SeparatorOptions& separat
                  "STEM becomes the mix minus all other stems, so that the stems add up to the mix")
       ->option_text("STEM")
       ->excludes(two_stems);
-  app.add_option("--overlap", separation.overlap, "The share of a segment that the next one covers again, 0 to below 1")
-      ->capture_default_str();
-  app.add_option("--shifts", separation.shifts,
-                 "Average the stems of this many randomly shifted passes: slower, a little better")
-      ->capture_default_str();
+  auto* overlap = app.add_option("--overlap", separation.overlap,
+                                 "The share of a segment that the next one covers again, 0 to below 1")
+                      ->capture_default_str();
+  auto* shifts = app.add_option("--shifts", separation.shifts,
+                                "Average the stems of this many randomly shifted passes: slower, a little better")
+                     ->capture_default_str();
+  const auto best = [&separation] { separation.shifts = best_shifts; };
+  app.add_flag_callback("--best", best,
+                        "As well as the model can at a bearable price: the same as --shifts " +
+                            std::to_string(best_shifts) + ", so many times as long")
+      ->excludes(overlap)
+      ->excludes(shifts);
   app.add_option("--seed", separation.seed, "Seed of the random shifts")->capture_default_str();
 }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from demucs.apply import BagOfModels
 from demucs.htdemucs import HTDemucs
 
-from . import metadata, record, repository, verify, writer
+from . import calibration, eight_bits, metadata, record, repository, verify, writer
 from .errors import ExportError, OutputError, UsageError
 from .patch import evaluation_view, exportable, segment_frames, with_segment
 
@@ -69,15 +69,17 @@ def export(
     precision: str = "fp32",
     segment: Fraction | None = None,
     plain_weights: bool = False,
+    music: str | os.PathLike[str] | None = None,
 ) -> Report:
     """Write `name`.onnx and `name`.ort of a stock HTDemucs into `directory`, once both match it.
 
     `name`.json beside them says what they are, their SHA-256, what made them and how well they match.
     `description` goes into the files, for programs to show. The model is left as it is; it is evaluated
     as in `model.eval()`. With `static_batch` the batch axis is the literal one instead of a symbol.
-    `precision`: "fp32", "fp16" (weights rounded to half precision) or "int8" (linear layers in 8 bits); the
-    arithmetic that is left is float32. "fp32-gpu" is exact and faster than "fp32" on GPUs, "fp16-gpu" computes in half
-    precision there; they have no `.ort` file. Each has its tolerance (`verify.TOLERANCES`).
+    `precision`: "fp32", "fp16" (weights rounded to half precision) or "int8" (linear layers, and the convolutions that
+    music allows, in 8 bits); the arithmetic that is left is float32. "fp32-gpu" is exact and faster than "fp32" on
+    GPUs, "fp16-gpu" computes in half precision there; they have no `.ort` file. Each has its tolerance
+    (`verify.TOLERANCES`).
     `segment`: seconds that a run hears, at most those the model was trained on (the default); less takes
     less time a run, and sounds worse the less it is.
     `plain_weights`: store every weight of the .onnx file as float32, without the operator that unpacks those which half
@@ -98,8 +100,11 @@ def export(
     with _workshop(directory, name) as workshop:
         onnx, ort = workshop / f"{name}.onnx", None if for_gpu else workshop / f"{name}.ort"
         writer.write_onnx(twin, segment_frames(model), facts, onnx, static_batch=static_batch)
+        convolutions = {}
         if precision == "int8":
-            writer.quantise_linear_layers(onnx)
+            convolutions = eight_bits.quantise(
+                onnx, calibration.folder(model, music) if music else calibration.shipped(model)
+            )
         if ort is not None:
             writer.write_ort(onnx, ort)
         if not plain_weights:
@@ -107,7 +112,7 @@ def export(
         report = Report(onnx, ort, workshop / f"{name}.json", facts, [])
         report.rows.extend(verify.verify(evaluation_view(model), report.files, facts))
         verify.require_passed(report.rows)
-        record.write(report.json, report.files, facts, report.rows)
+        record.write(report.json, report.files, facts, report.rows, convolutions)
     return report.moved(Path(directory))
 
 
@@ -121,6 +126,7 @@ def export_bag(
     precision: str = "fp32",
     segment: Fraction | None = None,
     plain_weights: bool = False,
+    music: str | os.PathLike[str] | None = None,
 ) -> BagReport:
     """Write every model of a bag, as `export` does, and `name`.json, which makes one model of them.
 
@@ -134,7 +140,7 @@ def export_bag(
             member = f"{name}_{label}"
             report = export(
                 model, workshop, name=member, trained=trained, static_batch=static_batch, precision=precision,
-                segment=segment, plain_weights=plain_weights,
+                segment=segment, plain_weights=plain_weights, music=music,
                 description=f"{label}: one of the {len(bag.models)} models of {name}",
             )  # fmt: skip
             members.append(report)

@@ -61,7 +61,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=["fp32", "fp16", "fp32-gpu", "fp16-gpu", "int8"],
         default="fp32",
         help="exact (default), weights rounded to half precision, exact for GPUs, arithmetic in half precision for "
-        "GPUs, or linear layers stored and computed in 8 bits",
+        "GPUs, or large layers in 8 bits",
+    )
+    add(
+        "--calibrate",
+        type=Path,
+        metavar="DIR",
+        help="with --precision int8: songs by which it is decided what is rounded; default: six synthesised ones",
     )
     add(
         "--segment",
@@ -92,6 +98,8 @@ def _seconds(text: str) -> Fraction:
 def _check(options: argparse.Namespace) -> None:
     if options.verify is not None and (options.segment is not None or options.precision != "fp32"):
         raise UsageError("--verify takes segment and precision from the file: leave out --segment and --precision")
+    if options.calibrate is not None and options.precision != "int8":
+        raise UsageError("--calibrate goes with --precision int8: nothing else depends on music")
     if options.repo is not None and options.model is None:
         raise UsageError("--repo is for the name of a model in that folder, which is missing")
     if options.config is not None and options.untrained is None:
@@ -126,6 +134,7 @@ def _run(options: argparse.Namespace) -> None:
         "precision": options.precision,
         "segment": options.segment,
         "plain_weights": options.plain_weights,
+        "music": options.calibrate,
     }
     report: BagReport | Report
     if isinstance(model, BagOfModels):

@@ -6,6 +6,8 @@ from collections.abc import Set
 import numpy as np
 from onnx import GraphProto, NodeProto, numpy_helper
 
+from .graphs import set_nodes
+
 
 def split_gates(graph: GraphProto) -> None:
     """Make two convolutions of each one whose output is only cut into two halves of channels.
@@ -26,13 +28,7 @@ def split_gates(graph: GraphProto) -> None:
     for name in sorted(weights):
         for half, values in enumerate(np.split(numpy_helper.to_array(constants[name]), 2)):
             graph.initializer.append(numpy_helper.from_array(values, _half_name(name, half)))
-    kept = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept)
-    used = {name for node in kept for name in node.input}
-    for index in reversed(range(len(graph.initializer))):
-        if graph.initializer[index].name not in used:
-            del graph.initializer[index]
+    set_nodes(graph, nodes)
 
 
 def _cuts(graph: GraphProto, constants: Set[str]) -> dict[str, NodeProto]:

@@ -17,8 +17,11 @@ _BY_FILE = ("files", "measured")
 _PACKAGES = ("demucs-ort-export", "demucs", "torch", "onnx")
 
 
-def write(path: Path, files: Sequence[Path], facts: Mapping[str, str], rows: Sequence[Row]) -> None:
-    """Write `path` about `files`, their metadata `facts`, and how they compared with PyTorch."""
+def write(
+    path: Path, files: Sequence[Path], facts: Mapping[str, str], rows: Sequence[Row], convolutions: Mapping[str, object]
+) -> None:
+    """Write `path` about `files`, their metadata `facts`, how they compared with PyTorch, and the convolutions that
+    could be stored in 8 bits, if any."""
     stems = facts["demucs_ort.sources"].split(",")
     content = {
         "model": _bare(facts),
@@ -26,6 +29,7 @@ def write(path: Path, files: Sequence[Path], facts: Mapping[str, str], rows: Seq
         "tolerance": vars(TOLERANCES[facts["demucs_ort.precision"]]),
         "measured": {file.name: {stem: _worst(rows, file.name, stem) for stem in stems} for file in files},
         "versions": _versions(),
+        **({"convolutions": convolutions} if convolutions else {}),
     }
     _save(path, content)
 

@@ -3,7 +3,7 @@
 import logging
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -14,7 +14,6 @@ import onnxruntime  # type: ignore[import-untyped]
 import torch
 from demucs.htdemucs import HTDemucs
 from numpy.typing import NDArray
-from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-untyped]
 from onnxruntime.tools.ort_format_model.ort_model_processor import (  # type: ignore[import-untyped]
     OrtFormatModelProcessor,
 )
@@ -22,25 +21,26 @@ from onnxscript.rewriter.rules.common import slice_split_rule
 
 from .errors import ExportError
 from .gates import split_gates
+from .graphs import set_nodes
 from .metadata import GPU_PRECISIONS, PREFIX
 
 OPSET = 20
 INPUT, OUTPUT = "mix", "stems"
 _MAX_IR_VERSION = 10
 _HALVED_SIZE = 1024  # values; less is not worth an operator
-_QUANTISED_SIZE = 4096  # values; a smaller layer takes no time to speak of
 
 
 def write_onnx(model: HTDemucs, frames: int, metadata: Mapping[str, str], path: Path, *, static_batch: bool) -> None:
     """Write the exportable twin `model` for inputs of `frames` frames; raises ExportError."""
     proto = _to_proto(model, frames, static_batch)
-    _strip(proto)
+    strip(proto)
     split_gates(proto.graph)
     onnx.helper.set_model_props(proto, dict(metadata))
-    _save(proto, path)
+    save(proto, path)
 
 
-def _save(proto: onnx.ModelProto, path: Path) -> None:
+def save(proto: onnx.ModelProto, path: Path) -> None:
+    """Write a model that keeps the contract; raises ExportError."""
     check_contract(proto)
     onnx.checker.check_model(proto, full_check=True)
     path.write_bytes(proto.SerializeToString())
@@ -64,35 +64,6 @@ def write_ort(source: Path, path: Path) -> None:
         raise ExportError(f"the conversion to {path.name} added operators of {', '.join(foreign)}")
 
 
-def quantise_linear_layers(path: Path) -> None:
-    """Store the weights of the linear layers in 8 bits; their inputs are rounded to 8 bits when the file runs.
-
-    Convolutions are left alone: in 8 bits ONNX Runtime computes them more slowly. Weights use 7 of the 8 bits
-    (`reduce_range`), since sums of full ones overflow on x86 processors without VNNI.
-    """
-    proto = onnx.load(path)
-    metadata = {entry.key: entry.value for entry in proto.metadata_props}
-    sizes = {tensor.name: list(tensor.dims) for tensor in proto.graph.initializer}
-    layers = [node.name for node in proto.graph.node if _is_linear(node, sizes)]
-    if not layers:
-        raise ExportError("the model has no linear layers to store in 8 bits: export it in another precision")
-    proto.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")  # else it warns
-    quantize_dynamic(
-        proto, path, op_types_to_quantize=["MatMul"], nodes_to_quantize=layers, per_channel=True, reduce_range=True,
-        weight_type=QuantType.QInt8,
-    )  # fmt: skip
-    proto = onnx.load(path)
-    _strip(proto)
-    del proto.metadata_props[:]
-    onnx.helper.set_model_props(proto, metadata)
-    _save(proto, path)
-
-
-def _is_linear(node: onnx.NodeProto, sizes: Mapping[str, Sequence[int]]) -> bool:
-    weights = sizes.get(node.input[1], ()) if node.op_type == "MatMul" else ()
-    return len(weights) == 2 and math.prod(weights) >= _QUANTISED_SIZE
-
-
 def store_half(path: Path) -> None:
     """Store the constants that float16 holds exactly as such, each followed by a Cast to float32.
 
@@ -108,10 +79,8 @@ def store_half(path: Path) -> None:
             name = tensor.name
             tensor.CopyFrom(onnx.numpy_helper.from_array(halved, name + ".half"))
             casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    _save(proto, path)
+    set_nodes(graph, [*casts, *graph.node])
+    save(proto, path)
 
 
 def _exact_half(tensor: onnx.TensorProto) -> NDArray[np.float16] | None:
@@ -184,7 +153,7 @@ def _to_proto(model: HTDemucs, frames: int, static_batch: bool) -> onnx.ModelPro
     return program.model_proto
 
 
-def _strip(proto: onnx.ModelProto) -> None:
+def strip(proto: onnx.ModelProto) -> None:
     """Remove what costs bytes or memory and carries nothing.
 
     Intermediate shapes make ONNX Runtime's planner keep encoder buffers for the decoder's tensors

@@ -14,10 +14,11 @@ import pytest
 import torch
 from demucs.apply import BagOfModels
 from demucs.pretrained import get_model
-from demucs_bench import backends, decks, quality, report, speed
+from demucs_bench import backends, decks, prices, quality, report, speed
 from demucs_bench.cli import main
 from demucs_bench.dense_dft import DenseSpectrogram
 from demucs_bench.models import DEMO_WEIGHTS, ModelError, choose, exported, stock_copies
+from demucs_bench.prices import Setting
 from demucs_bench.results import ResultError, Results
 from demucs_bench.scores import si_sdr, snr
 from demucs_bench.tracks import musdb
@@ -224,6 +225,32 @@ def test_scaling_run_measures_every_length_and_numbers_of_threads_and_runs(
         assert grown > 38 * 44_100 * 32 if name == "python" else grown < 20e6
     assert (folder / "scaling.png").stat().st_size > 5000
     assert "| 40 | default | 3 |" in (folder / "scaling.md").read_text()
+
+
+def test_prices_tell_what_every_setting_costs_and_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the demo model for both, and the exact file in place of the one in 8 bits, which takes minutes to export."""
+    monkeypatch.setattr(prices, "in_8_bits", lambda model, cache: model)
+    settings = (Setting(), Setting(("--runs", "2")), Setting(("--overlap", "0")), Setting(("--shifts", "2"), int8=True))
+    monkeypatch.setattr(prices, "SETTINGS", settings)
+    arguments = ["--model", "demo", "--rounds", "1", "--seconds", "6", "--limit", "1", "--cache", tmp_path / "cache"]
+    assert bench("prices", *arguments, "--results", tmp_path / "results") == 0
+    (folder,) = (tmp_path / "results").iterdir()
+    found = {part: content["summary"] for part, content in results_in(folder).items()}
+    names = ["the defaults", "--runs 2", "--overlap 0", "the int8 file, --shifts 2"]
+    assert list(found["time"]) == ["PyTorch", *names]
+    assert all(summary["seconds"] > 0 and summary["peak_memory_bytes"] > 1e7 for summary in found["time"].values())
+    assert list(found["quality"]) == [names[0], *names[2:]], "the same stems are not judged again"
+    assert len({round(summary["si_sdr"], 6) for summary in found["quality"].values()}) == 3
+    assert found["floor"]["PyTorch"]["products_per_second"] > 1e9
+    table = (folder / "prices.md").read_text()
+    gained = found["quality"][names[3]]["si_sdr"] - found["quality"][names[0]]["si_sdr"]
+    assert f"| {gained:+.3f} |" in next(line for line in table.splitlines() if names[3] in line)
+    assert next(line for line in table.splitlines() if "| the defaults |" in line).split(" | ")[3] == "1.00"
+
+
+def test_prices_need_the_weights_of_one_model(small_export: Report, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="needs its weights"):
+        prices.in_8_bits(choose(str(small_export.onnx), tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize(

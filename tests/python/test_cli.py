@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from demucs_export import Report
-from support import Cli, decode, music, shown_on_a_terminal, write_wav
+from support import ROOT, Cli, decode, music, shown_on_a_terminal, write_wav
 
 
 @pytest.fixture
@@ -175,6 +176,15 @@ def test_same_seed_same_stems(cli: Cli, small_export: Report, tmp_path: Path) ->
     assert a != c
 
 
+def test_best_is_the_documented_setting(cli: Cli, gains_model: Path, song: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    assert cli("-m", gains_model, "--best", "--json", report, song, tmp_path / "out").returncode == 0
+    facts = json.loads(report.read_text())
+    named = re.search(r"`--best` is `--shifts (\d+)`", (ROOT / "docs/cli.md").read_text())
+    assert named
+    assert (facts["overlap"], facts["shifts"]) == (0.25, int(named[1]))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -184,6 +194,7 @@ def test_same_seed_same_stems(cli: Cli, small_export: Report, tmp_path: Path) ->
         ("-m", "MODEL", "--threads", "many", "SONG", "OUT"),
         ("-m", "MODEL", "--threads", "4294967295", "SONG", "OUT"),
         ("-m", "MODEL", "--shifts", "4000000000", "SONG", "OUT"),
+        ("-m", "MODEL", "--best", "--shifts", "2", "SONG", "OUT"),
         ("-m", "MODEL", "--stems", "bass", "--two-stems", "bass", "SONG", "OUT"),
         ("-m", "MODEL", "--frobnicate", "SONG", "OUT"),
     ],

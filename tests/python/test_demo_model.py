@@ -13,10 +13,10 @@ import soundfile
 from demucs_bench.models import choose
 from demucs_bench.scores import si_sdr, snr
 from demucs_bench.tracks import Track, synthesised
-from demucs_export import checkpoint
+from demucs_export import calibration, checkpoint
 from demucs_export.metadata import weights_sha256
 from demucs_export.verify import metadata_of
-from demucs_songs import HELD_OUT, STEMS, synthesise
+from demucs_songs import HELD_OUT, RATE, STEMS, synthesise
 from support import ROOT, Cli, music, read_stems
 
 SHIPPED = ROOT / "demo_model/htdemucs_demo.onnx"
@@ -104,6 +104,15 @@ def test_the_shipped_song_is_the_first_held_out_one_and_the_sum_of_its_stems() -
     song = synthesise(HELD_OUT, remake.SECONDS)
     for stem in STEMS:
         assert snr(SONG[stem], song.stems[stem]) > 12, stem
+
+
+def test_the_exporter_calibrates_on_the_songs_that_are_made_for_it() -> None:
+    sound = soundfile.read(calibration.SHIPPED, dtype="float32")[0].T
+    length = round(remake.CALIBRATION_SECONDS * RATE)
+    assert sound.shape == (2, calibration.SEGMENTS * length)
+    for seed in (0, calibration.SEGMENTS - 1):
+        song = synthesise(seed, 3 * remake.CALIBRATION_SECONDS).mix[:, length : 2 * length]
+        assert snr(sound[:, seed * length : (seed + 1) * length], song) > 12
 
 
 def test_compression_of_the_song_costs_little_of_what_the_demo_measures() -> None:

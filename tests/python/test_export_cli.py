@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import demucs.pretrained
 import pytest
@@ -11,7 +12,7 @@ from conftest import TINY
 from demucs_export import ExportError, OutputError, api, cli
 from test_weights import package, save_th
 
-PLAIN = {"static_batch": False, "precision": "fp32", "segment": None, "plain_weights": False}
+PLAIN = {"static_batch": False, "precision": "fp32", "segment": None, "plain_weights": False, "music": None}
 
 
 @pytest.fixture
@@ -75,6 +76,10 @@ def test_official_name(tiny_model, calls, monkeypatch):
     ("arguments", "asked"),
     [
         (["--precision", "int8"], {"name": "htdemucs_int8", "precision": "int8"}),
+        (
+            ["--precision", "int8", "--calibrate", "songs"],
+            {"name": "htdemucs_int8", "precision": "int8", "music": Path("songs")},
+        ),
         (["--precision", "fp32-gpu"], {"name": "htdemucs_fp32-gpu", "precision": "fp32-gpu"}),
         (["--precision", "fp16-gpu"], {"name": "htdemucs_fp16-gpu", "precision": "fp16-gpu"}),
         (["--segment", "3.9"], {"name": "htdemucs_3.9s", "segment": Fraction(39, 10)}),
@@ -112,6 +117,11 @@ def test_verify_writes_nothing_and_fails_for_a_file_of_other_weights(tiny_export
     assert cli.main(["--untrained", "2", *arguments, "--precision", "int8"]) == 2
     assert "from the file" in one_sentence(capsys)
     assert not (tmp_path / "no").exists()
+
+
+def test_music_is_for_8_bits_only(capsys):
+    assert cli.main(["htdemucs", "--calibrate", "songs"]) == 2
+    assert "--calibrate goes with --precision int8" in one_sentence(capsys)
 
 
 @pytest.mark.parametrize(

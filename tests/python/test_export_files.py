@@ -4,7 +4,6 @@ import copy
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -170,24 +169,6 @@ def test_gpu_files_compute_in_half_precision(small_model, small_export, tmp_path
     assert (model.precision, model.run(np.zeros((2, 2, 88200), np.float32)).shape) == ("fp16-gpu", (2, 4, 2, 88200))
 
 
-def test_int8_stores_linear_layers_in_8_bits(small_model, small_export, tmp_path):
-    report = demucs_export.export(small_model, tmp_path, name="small", trained=False, precision="int8")
-    assert report.metadata == {**small_export.metadata, "demucs_ort.precision": "int8"}
-    assert {row.file for row in report.rows} == {"small.onnx", "small.ort"}
-    assert all(row.snr_db >= 40 for row in report.rows)
-    assert min(row.snr_db for row in report.rows) < 80, "nothing was rounded"
-    proto = onnx.load(report.onnx)
-    weights = {tensor.name: tensor for tensor in proto.graph.initializer}
-    stored = [weights[node.input[1]] for node in proto.graph.node if node.op_type == "MatMulInteger"]
-    feed_forward = [tensor for tensor in stored if sorted(tensor.dims) == [64, 256]]
-    assert len(feed_forward) == 2 * 2 * 2  # layers, branches, halves
-    for tensor in stored:
-        assert tensor.data_type == onnx.TensorProto.INT8
-        assert np.abs(onnx.numpy_helper.to_array(tensor).astype(int)).max() <= 64, "overflows without VNNI"
-    assert report.onnx.stat().st_size < small_export.onnx.stat().st_size
-    assert demucs_native.Model(report.onnx).precision == "int8"
-
-
 def test_a_shorter_segment_matches_pytorch_run_at_that_length(tiny_model, tmp_path):
     report = demucs_export.export(tiny_model, tmp_path, name="short", trained=False, segment=Fraction(1, 4))
     assert report.metadata["demucs_ort.segment_frames"] == "11025"
@@ -218,13 +199,6 @@ def test_check_refuses_what_does_not_match(tiny_model, tiny_export, gains_model,
     write_with_other_weights(tiny_export.onnx, tmp_path / "changed.onnx")
     with pytest.raises(demucs_export.ExportError, match="comparisons with PyTorch failed"):
         demucs_export.check(tiny_model, tmp_path / "changed.onnx")
-
-
-def test_int8_of_a_model_without_linear_layers_is_refused(tiny_model, gains_model, tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "write_onnx", lambda *given, **_: shutil.copy(gains_model, given[3]))
-    with pytest.raises(demucs_export.ExportError, match="no linear layers"):
-        demucs_export.export(tiny_model, tmp_path, name="none", trained=False, precision="int8")
-    assert not list(tmp_path.iterdir())
 
 
 def test_fp16_rounds_weights_that_fp32_keeps(tiny_model, tmp_path):
