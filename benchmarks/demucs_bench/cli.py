@@ -142,6 +142,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--load must be more than 0 and at most 1")
     if options.command == "live" and options.seconds <= max(options.windows):
         parser.error("--seconds must be more than the longest window")
+    if options.command == "prices" and len(options.model or [""]) > 1:
+        parser.error("prices takes one --model, and the trained one as --judged")
     if min(numbers) < 1:
         parser.error("all numbers must be at least 1, --threads at least 0")
     try:

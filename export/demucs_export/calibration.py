@@ -59,8 +59,14 @@ def _segment(model: HTDemucs, file: Path, start: float) -> Array:
     """A segment of the model from `start` seconds on, filled with zeros behind the end."""
     frames, channels = segment_frames(model), model.audio_channels
     seconds = float(model.segment)
-    sound, _ = sphn.read(str(file), start_sec=start, duration_sec=seconds, sample_rate=model.samplerate)
+    try:
+        sound, _ = sphn.read(str(file), start_sec=start, duration_sec=seconds, sample_rate=model.samplerate)
+    except ValueError as error:
+        raise UsageError(f"{file} cannot be read to calibrate on: {error}") from error
     if not np.isfinite(sound).all():
         raise UsageError(f"{file} holds samples that are NaN or infinite, which no model can be calibrated on")
+    left = _seconds(file) - start
+    if sound.shape[1] < 0.9 * min(frames, left * model.samplerate):
+        raise UsageError(f"{file} is damaged: it ends before the time that it promises")
     sound = np.asarray(sound, np.float32)[np.arange(channels) % len(sound), :frames]
     return np.pad(sound, ((0, 0), (0, frames - sound.shape[1])))

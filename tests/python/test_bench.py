@@ -361,6 +361,7 @@ def test_results_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:
         (("quality", "--backends", "fortran"), 2, "pytorch, cpp, python"),
         (("speed", "--rounds", "0"), 2, "at least 1"),
         (("scaling", "--lengths", "15,long"), 2, "15,60"),
+        (("prices", "--model", "demo", "--model", "full"), 2, "one --model"),
     ],
 )
 def test_wrong_command_lines_say_why(

@@ -122,6 +122,13 @@ def test_a_song_that_is_no_sound_is_refused(small_model: HTDemucs, tmp_path: Pat
         calibration.folder(small_model, tmp_path)
 
 
+def test_a_damaged_song_is_told_in_a_sentence(small_model: HTDemucs, tmp_path: Path) -> None:
+    whole = write_wav(tmp_path / "whole.wav", music(5 * RATE)).read_bytes()
+    (tmp_path / "whole.wav").write_bytes(whole[:1000])  # its header still promises five seconds
+    with pytest.raises(demucs_export.UsageError, match=r"whole\.wav is damaged"):
+        calibration.folder(small_model, tmp_path)
+
+
 def test_a_silent_stem_does_not_forbid_everything() -> None:
     exact = np.stack([np.ones((2, 100)), np.full((2, 100), 1e-6)]).astype(np.float32)
     assert eight_bits._error(exact, exact + np.float32(1e-3)) == pytest.approx(1e-3, rel=0.01)
