@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "bindings_support.hpp"
 #include "common/ffmpeg_setup.hpp"
 #include "demucs_ort/cancel.hpp"
@@ -50,7 +51,7 @@ py::dict facts_of(const TrackResult& result) {
 #ifdef DEMUCS_NATIVE_HAS_FFMPEG
 TrackResult separate_file(const FileCall& call, const py::object& progress) {
   const FileSettings settings = make_file_settings(call.files, !call.track.empty());
-  const TrackJob job{call.path, call.out, call.track.empty() ? track_name(call.path) : call.track};
+  const TrackJob job{call.path, call.out, call.track.empty() ? utf8(track_name(call.path)) : call.track};
   TrackResult result;
   run_watched(progress, [&](const OnProgress& on_progress, const CancelToken& cancel) {
     Separator separator(call.model, call.separation);

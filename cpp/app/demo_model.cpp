@@ -4,14 +4,13 @@
 #include <system_error>
 
 #include "common/exit_error.hpp"
+#include "program_path.hpp"
 
 namespace fs = std::filesystem;
 
 fs::path find_demo_model() {
   std::error_code error;
-  // Linux only; elsewhere the link does not exist and the path set at build time is left.
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) {
+  if (const fs::path program = program_path(); !program.empty()) {
     const fs::path installed = program.parent_path().parent_path() / "share/demucs_ort/htdemucs_demo.onnx";
     if (fs::is_regular_file(installed, error)) return installed;
   }

@@ -20,7 +20,7 @@ static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may only 
 constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 constexpr int reader_is_gone = SIGPIPE;
 #else
-constexpr int signals[] = {SIGINT, SIGTERM};
+constexpr int signals[] = {SIGINT, SIGTERM, SIGBREAK};  // the last one is Ctrl-Break, all that reaches other groups
 constexpr int reader_is_gone = 0;
 #endif
 

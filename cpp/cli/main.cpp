@@ -10,6 +10,7 @@
 #include "common/ffmpeg_setup.hpp"
 #include "common/place_of.hpp"
 #include "console.hpp"
+#include "console_text.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "exit_code.hpp"
@@ -57,7 +58,8 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
   if (options.from_stems) return pack(options, interrupt, console);
   const bool only_info = !options.info.empty();
   RunReport report;
-  report.model_file = demucs_ort::utf8(only_info ? options.info : options.model);
+  const auto& model_file = only_info ? options.info : options.model;
+  report.model_file = demucs_ort::utf8(model_file);
   if (!options.json.empty()) check_json_place(options.json, options.output_folder);
   const auto library = find_library(options.inputs, options.output_folder, options.recursive);
   report.left_out = library.left_out.counts();
@@ -65,7 +67,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
   const auto begin = std::chrono::steady_clock::now();
   auto model_options = options.model_options;
   model_options.cancel = interrupt.token();
-  const auto model = demucs_ort::Model::load(report.model_file, model_options);
+  const auto model = demucs_ort::Model::load(model_file, model_options);
   report.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (only_info) {
     std::cout << describe_model(*model);
@@ -88,6 +90,7 @@ int run(const Options& options, const Interrupt& interrupt, Console& console) {
 
 int main(int argc, char** argv) {
   forbid_reports();
+  set_up_console();
   set_up_ffmpeg();
   Interrupt interrupt;
   std::string sentence;

@@ -15,6 +15,7 @@
 #include "demucs_ort/separator.hpp"
 #include "demucs_ort/version.h"
 #include "library.hpp"
+#include "path_option.hpp"
 #include "shard.hpp"
 #include "track/file_settings.hpp"
 
@@ -99,8 +100,8 @@ void add_compute_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   add_pairs(app, "--provider-option", model_options.provider_options,
             "An option of the provider, as ONNX Runtime documents it; may be repeated", "NAME=VALUE");
-  app.add_option("--provider-library", model_options.provider_library,
-                 "A library that adds providers to ONNX Runtime 1.23 or later, of which --provider names one")
+  add_path(app, "--provider-library", model_options.provider_library,
+           "A library that adds providers to ONNX Runtime 1.23 or later, of which --provider names one")
       ->option_text("FILE");
   app.add_flag("--low-priority", model_options.low_priority, "Use only the processor time that other programs leave");
   app.add_flag("--list-providers", options.list_providers,
@@ -141,7 +142,7 @@ void add_file_options(CLI::App& app, Options& options, FileRequest& request) {
       "In stem.mp4: copy the song's packets unchanged where codec and rate allow it, instead of encoding it again");
   auto* from_stems = app.add_flag("--from-stems", options.from_stems,
                                   "Separate nothing: pack INPUT... (drums, bass, other, vocals) into NAME.stem.mp4");
-  app.add_option("--mix", options.mix, "The song that the packed stems are of (default: their sum)")
+  add_path(app, "--mix", options.mix, "The song that the packed stems are of (default: their sum)")
       ->option_text("FILE")
       ->needs(from_stems);
 }
@@ -206,24 +207,25 @@ std::optional<Options> parse_options(int argc, char** argv) {
   std::vector<std::filesystem::path> paths;
   std::string other_method = "add";
   CLI::App app("Separates music into stems with an HTDemucs model made by demucs-export.", "demucs_ort_cli");
+  app.allow_windows_style_options(false);  // "/x" is a path on every system
   app.set_version_flag("--version", std::string("demucs_ort_cli ") + DEMUCS_ORT_VERSION);
   app.footer(
       "One input writes OUTDIR/<stem>.wav, several write OUTDIR/<track>/<stem>.wav, at each input's sample rate. Tags "
       "and cover pictures are carried over.");
 
-  app.add_option("paths", paths,
-                 "Audio files (anything FFmpeg decodes), folders, .m3u or .m3u8 playlists or patterns such as '*.mp3'; "
-                 "then the output folder")
+  add_paths(app, "paths", paths,
+            "Audio files (anything FFmpeg decodes), folders, .m3u or .m3u8 playlists or patterns such as '*.mp3'; "
+            "then the output folder")
       ->option_text("INPUT... OUTDIR");
-  app.add_option("-m,--model", options.model,
-                 "The model: an .onnx or .ort file, or the .json file of a bag (default: the demo model)")
+  add_path(app, "-m,--model", options.model,
+           "The model: an .onnx or .ort file, or the .json file of a bag (default: the demo model)")
       ->option_text("FILE");
   add_separation_options(app, options.separation, other_method);
   add_compute_options(app, options);
   add_file_options(app, options, request);
   add_library_options(app, options);
-  app.add_option("--json", options.json, "Write timings, memory use and model facts to FILE")->option_text("FILE");
-  app.add_option("--info", options.info, "Print what a model file says of itself, and stop")->option_text("MODEL");
+  add_path(app, "--json", options.json, "Write timings, memory use and model facts to FILE")->option_text("FILE");
+  add_path(app, "--info", options.info, "Print what a model file says of itself, and stop")->option_text("MODEL");
   app.add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
 
   try {

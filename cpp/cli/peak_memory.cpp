@@ -3,8 +3,7 @@
 #include <cstdint>
 
 #ifdef _WIN32
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
+#include "base/windows.hpp"
 // after windows.h
 #include <psapi.h>
 #elif defined(__APPLE__)

@@ -29,10 +29,10 @@ constexpr int version = 1;
 const std::string record_ending = ".demucs_ort.json";
 
 /// Hidden, and short enough for every file system, however long the track's name is.
-std::string record_name(const std::string& track) {
+fs::path record_path(const fs::path& track) {
   constexpr std::size_t longest = 100;
-  if (track.size() <= longest) return "." + track + record_ending;
-  return "." + short_hash(track) + record_ending;
+  const std::string name = demucs_ort::utf8(track);
+  return demucs_ort::utf8_path("." + (name.size() <= longest ? name : short_hash(name)) + record_ending);
 }
 
 /// The record in a file, or something that is no object.
@@ -91,8 +91,7 @@ ordered_json sizes(const std::vector<fs::path>& files) {
 
 TrackRecord::TrackRecord(const TrackJob& job, const std::vector<fs::path>& files, const demucs_ort::Model& model,
                          const demucs_ort::SeparatorOptions& separation, const FileSettings& settings)
-    : place_(files.front().parent_path() / record_name(demucs_ort::utf8(demucs_ort::utf8_path(job.name).filename()))),
-      files_(files) {
+    : place_(files.front().parent_path() / record_path(demucs_ort::utf8_path(job.name).filename())), files_(files) {
   const auto& info = model.info();
   made_with_ = {
       {"version", version},

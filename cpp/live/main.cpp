@@ -12,6 +12,7 @@
 #include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 #include "common/ffmpeg_setup.hpp"
+#include "console_text.hpp"
 #include "deck_player.hpp"
 #include "demo_model.hpp"
 #include "demucs_ort/demucs_ort.hpp"
@@ -19,6 +20,7 @@
 #include "exit_code.hpp"
 #include "interrupt.hpp"
 #include "no_reports.hpp"
+#include "path_option.hpp"
 #include "read/audio_reader.hpp"
 #include "screen.hpp"
 
@@ -38,15 +40,16 @@ struct Options {
 std::optional<Options> parse(int argc, char** argv) {
   Options options;
   CLI::App app("Plays a song, with keys to mute and solo its stems while they are separated", "demucs_ort_live");
+  app.allow_windows_style_options(false);  // "/x" is a path on every system
   app.set_version_flag("--version", std::string("demucs_ort_live ") + DEMUCS_ORT_VERSION);
-  app.add_option("song", options.song, "Any audio file that FFmpeg reads")->option_text("SONG");
-  app.add_option("-m,--model", options.model,
-                 "The .onnx or .ort file of a model, or the .json of a bag (default: the demo "
-                 "model)")
+  add_path(app, "song", options.song, "Any audio file that FFmpeg reads")->option_text("SONG");
+  add_path(app, "-m,--model", options.model,
+           "The .onnx or .ort file of a model, or the .json of a bag (default: the demo "
+           "model)")
       ->option_text("FILE");
-  app.add_option("--provisional", options.provisional,
-                 "The same weights with a shorter segment (demucs-export --segment): "
-                 "provisional stems, sooner after a jump")
+  add_path(app, "--provisional", options.provisional,
+           "The same weights with a shorter segment (demucs-export --segment): "
+           "provisional stems, sooner after a jump")
       ->option_text("FILE");
   app.add_option("--provider", options.model_options.provider, "What computes, as for demucs_ort_cli")
       ->option_text("NAME");
@@ -168,6 +171,7 @@ void play(const Options& options, const Interrupt& interrupt) {
 
 int main(int argc, char** argv) {
   forbid_reports();
+  set_up_console();
   set_up_ffmpeg();
   Interrupt interrupt;
   std::string sentence;

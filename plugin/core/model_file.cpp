@@ -1,18 +1,16 @@
 #include "core/model_file.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <system_error>
 #include <vector>
 
+#include "base/environment.hpp"
 #include "base/utf8.hpp"
 #include "demucs_ort/error.hpp"
 
 #ifdef _WIN32
-#define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
-#include <windows.h>
+#include "base/windows.hpp"
 #else
 #include <dlfcn.h>
 #endif
@@ -56,13 +54,13 @@ fs::path own_folder() {
 
 fs::path user_models() {
 #ifdef _WIN32
-  const char* const base = std::getenv("LOCALAPPDATA");
-  return base == nullptr || *base == '\0' ? fs::path() : fs::path(base) / "demucs-ort" / "models";
+  const fs::path base = path_of_variable("LOCALAPPDATA");
+  return base.empty() ? fs::path() : base / "demucs-ort" / "models";
 #else
-  const char* const data = std::getenv("XDG_DATA_HOME");
-  if (data != nullptr && *data == '/') return fs::path(data) / "demucs-ort/models";
-  const char* const home = std::getenv("HOME");
-  return home == nullptr || *home == '\0' ? fs::path() : fs::path(home) / ".local/share/demucs-ort/models";
+  const fs::path data = path_of_variable("XDG_DATA_HOME");
+  if (data.is_absolute()) return data / "demucs-ort/models";
+  const fs::path home = path_of_variable("HOME");
+  return home.empty() ? fs::path() : home / ".local/share/demucs-ort/models";
 #endif
 }
 

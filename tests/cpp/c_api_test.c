@@ -47,7 +47,7 @@ static buffers* new_buffers(void) {
 /* The models are gains: 0.75 and 0.25 of the mix, around the track's mean. */
 static int is_share(const buffers* all, size_t stem, float gain) {
   double mean = 0;
-  for (size_t i = 0; i < frames; ++i) mean += (double)(all->mix[0][i] + all->mix[1][i]) / 2 / frames;
+  for (size_t i = 0; i < frames; ++i) mean += (double)(all->mix[0][i] + all->mix[1][i]) / 2 / (double)frames;
   for (size_t c = 0; c < channels; ++c) {
     for (size_t i = 0; i < frames; ++i) {
       const double expected = (double)gain * ((double)all->mix[c][i] - mean) + mean;

@@ -78,8 +78,8 @@ TEST(MixSpool, GivesBackWhatWasPushedFromAnyPlace) {
     const float* channels[] = {track.data() + 2 * at, track.data() + 2 * at + 1};
     spool.push(channels, size, 2);
   });
-  for (const std::size_t first : {0, 1, 65535, 65536, 131000, 199999, 7}) {
-    for (const std::size_t wanted : {1, 65536, 140000, 300000}) {
+  for (const std::size_t first : {0U, 1U, 65535U, 65536U, 131000U, 199999U, 7U}) {
+    for (const std::size_t wanted : {1U, 65536U, 140000U, 300000U}) {
       std::vector<float> left(wanted);
       std::vector<float> right(wanted);
       float* rows[] = {left.data(), right.data()};

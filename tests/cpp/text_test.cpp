@@ -31,5 +31,10 @@ TEST(Text, BytesThatAreNoUtf8AreReplaced) {
 }
 
 TEST(Text, PathsKeepTheirBytes) {
-  for (const std::string name : {"B\xC3\xA9la", "B\xE9la"}) EXPECT_EQ(utf8(utf8_path(name)), name);
+  EXPECT_EQ(utf8(utf8_path("B\xC3\xA9la")), "B\xC3\xA9la");
+#ifdef _WIN32
+  EXPECT_EQ(utf8(utf8_path("B\xE9la")), "B\xEF\xBF\xBDla");  // no file there can have that name
+#else
+  EXPECT_EQ(utf8(utf8_path("B\xE9la")), "B\xE9la");
+#endif
 }

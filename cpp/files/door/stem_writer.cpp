@@ -74,7 +74,7 @@ FileSettings settings_of(const StemLayout& layout, const StemWriterOptions& opti
 TrackJob job_of(const fs::path& target, const StemWriterOptions& options, const FileSettings& settings) {
   if (target.empty()) refuse("there is no target; name a folder or a stem file");
   if (!makes_stem_file(settings)) {
-    return {options.song, target, options.song.empty() ? std::string() : track_name(options.song)};
+    return {options.song, target, demucs_ort::utf8(track_name(options.song))};
   }
   const std::string name = utf8(target.filename());
   if (name.size() <= stem_file_ending.size() || !name.ends_with(stem_file_ending)) {

@@ -28,10 +28,10 @@ bool is_stem_file(const fs::path& file) {
   return ending == ".stem.mp4" || ending == ".stem.m4a";
 }
 
-std::string track_name(const fs::path& file) {
+fs::path track_name(const fs::path& file) {
   const fs::path name = is_stem_file(file) ? file.stem().stem() : file.stem();
   // "...wav" would lead to the folder above.
-  return demucs_ort::utf8(name == "." || name == ".." ? file.filename() : name);
+  return name == "." || name == ".." ? file.filename() : name;
 }
 
 void check_file_name_pattern(const std::string& pattern, const std::string& ending, bool several_tracks,

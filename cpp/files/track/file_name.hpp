@@ -9,7 +9,7 @@ inline namespace demucs_ort_files {
 bool is_stem_file(const std::filesystem::path& file);
 
 /// What {track} stands for: the file's name without its ending, of Song.stem.mp4 also "Song".
-std::string track_name(const std::filesystem::path& file);
+std::filesystem::path track_name(const std::filesystem::path& file);
 
 /// Checks a pattern of file names: a relative path with {track}, {stem} and {ext}. Throws ExitError exit_usage for
 /// other braces, for a pattern that leaves its folder, if it lacks what tells the files apart, for a {stem} where all

@@ -87,17 +87,16 @@ fs::path folder_that_is_there(const fs::path& file) {
 
 void check_final_names(const ScratchFolder& scratch, const std::vector<fs::path>& finals) {
   const fs::path folder = scratch.path().parent_path();
-  const fs::path names = scratch.path() / "names";
   std::set<fs::path> writable{folder};
   std::error_code error;
   for (const auto& file : finals) {
     refuse_folder(file);
-    fs::create_directories(names / file.lexically_relative(folder), error);
+    fs::create_directories(scratch.name(file.lexically_relative(folder)), error);
     check_written(error, file);
     const fs::path above = folder_that_is_there(file);
     if (file.has_parent_path() && writable.insert(above).second) const ScratchFolder probe(above);
   }
-  fs::remove_all(names, error);
+  fs::remove_all(scratch.names(), error);
 }
 
 void take_final_names(const ScratchFolder& scratch, const std::vector<fs::path>& finals) {

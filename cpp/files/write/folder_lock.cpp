@@ -53,8 +53,9 @@ std::optional<FolderLock> FolderLock::take(const fs::path& folder) {
   const fs::path place = folder / lock_name;
   std::ofstream file(place);
   if (file) return FolderLock(std::move(file));
+  const int reason = errno;
   std::error_code error;
-  if (fs::is_directory(folder, error)) fail(place, errno);
+  if (reason != ENOENT || fs::is_directory(folder, error)) fail(place, reason);
   return std::nullopt;
 }
 

@@ -16,7 +16,9 @@
 #include "common/short_hash.hpp"
 #include "write/folder_lock.hpp"
 
-#ifndef _WIN32
+#ifdef _WIN32
+#include "base/windows.hpp"
+#else
 #include <unistd.h>
 #endif
 
@@ -61,6 +63,16 @@ void check_folder(const std::error_code& error, const fs::path& folder) {
   }
 }
 
+/// Built with mingw-w64, the standard library finds nothing in a folder beyond the old limit of Windows, and tries for
+/// ever to remove it.
+void refuse_long_path([[maybe_unused]] const fs::path& path) {
+#ifdef __MINGW32__
+  if (fs::absolute(path).native().size() < MAX_PATH) return;
+  throw ExitError(exit_output, "cannot write to '" + demucs_ort::utf8(path) +
+                                   "': the path is too long for this build; choose a shorter output folder");
+#endif
+}
+
 void remove_abandoned(const fs::path& parent, const std::vector<std::string>& machine) {
   std::error_code error;
   std::vector<fs::path> found;
@@ -87,6 +99,7 @@ ScratchFolder::ScratchFolder(const fs::path& parent) {
   std::random_device random;
   while (!lock_) {
     path_ = parent / (begin + std::to_string(random()));
+    refuse_long_path(names());
     const bool made = fs::create_directory(path_, error);
     check_folder(error, parent);
     if (!made) continue;
@@ -106,6 +119,14 @@ ScratchFolder::~ScratchFolder() {
 }
 
 bool ScratchFolder::is_one(const fs::path& path) { return demucs_ort::utf8(path.filename()).rfind(prefix, 0) == 0; }
+
+fs::path ScratchFolder::names() const { return path_ / "names"; }
+
+fs::path ScratchFolder::name(const fs::path& relative) const {
+  fs::path place = names() / relative;
+  refuse_long_path(place);
+  return place;
+}
 
 fs::path ScratchFolder::file(std::size_t number) const { return path_ / std::to_string(number); }
 

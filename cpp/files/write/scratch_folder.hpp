@@ -23,6 +23,10 @@ class ScratchFolder {
   static bool is_one(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const noexcept { return path_; }
+  /// A folder in it for names that are tried out.
+  std::filesystem::path names() const;
+  /// A name in that folder. Throws ExitError exit_output where it is too long.
+  std::filesystem::path name(const std::filesystem::path& relative) const;
   /// Where an unfinished file lies: by number, so that names of folders and their length do not matter.
   std::filesystem::path file(std::size_t number) const;
 

@@ -1,7 +1,7 @@
 #include "base/background_thread.hpp"
 
 #if defined(_WIN32)
-#include <windows.h>
+#include "base/windows.hpp"
 #elif defined(__APPLE__)
 #include <pthread.h>
 #include <sys/qos.h>

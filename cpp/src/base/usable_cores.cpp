@@ -12,9 +12,7 @@
 #include <vector>
 
 #if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
-#include <windows.h>
+#include "base/windows.hpp"
 #elif defined(__APPLE__)
 #include <sys/sysctl.h>
 #elif defined(__linux__)

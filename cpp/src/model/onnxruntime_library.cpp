@@ -1,19 +1,18 @@
 #include "model/onnxruntime_library.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/environment.hpp"
 #include "base/utf8.hpp"
 #include "demucs_ort/error.hpp"
 
 #ifdef _WIN32
-#define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
-#include <windows.h>
+#include "base/windows.hpp"
 #else
 #include <dlfcn.h>
 #endif
@@ -73,10 +72,10 @@ bool is_same(void* library, const std::filesystem::path& path) {
 #endif
 
 std::vector<std::filesystem::path> candidates(const std::filesystem::path& wanted) {
-  if (const char* named = std::getenv(variable); named != nullptr && *named != '\0') return {named};
+  if (auto named = path_of_variable(variable); !named.empty()) return {std::move(named)};
   if (!wanted.empty()) return {wanted};
 #ifdef DEMUCS_ORT_DEFAULT_ONNXRUNTIME
-  std::vector<std::filesystem::path> all{DEMUCS_ORT_DEFAULT_ONNXRUNTIME};
+  std::vector<std::filesystem::path> all{utf8_path(DEMUCS_ORT_DEFAULT_ONNXRUNTIME)};
 #else
   std::vector<std::filesystem::path> all;
 #endif
