@@ -16,12 +16,14 @@ AT_ONCE := --config-settings cmake.define.CMAKE_UNITY_BUILD=ON --config-settings
 # What is downloaded is downloaded while the compiler runs.
 MAKEFLAGS += --jobs=2
 
-.PHONY: help demo test build plugin setup demo-model sanitize fuzz lint format stubs clean web web-serve web-test cluster-test
+.PHONY: help demo test build plugin setup demo-model sanitize fuzz lint format stubs clean web web-serve web-test cluster-test official platforms
 help:
 	@echo "make demo       separate a song, say where the stems are, how good, how fast (SONG=file MODEL=file.onnx: yours)"
 	@echo "make test       set up what testing needs, build, check style and types, run the tests in C++, Python and a browser"
 	@echo "make plugin     build the LV2, CLAP and VST3 plug-ins and run their tests"
 	@echo "make cluster-test  kill actors, nodes and drivers of a Ray cluster of several nodes on this machine"
+	@echo "make official   run Meta's weights through all of it and write a report (SONG=file MUSDB=folder OUT=folder MODELS=\"...\")"
+	@echo "make platforms  build and run it for other systems, as far as this one can (ONLY=\"windows macos ...\")"
 	@echo "make setup      set up .venv with PyTorch and the tools, and build the program"
 	@echo "make build      set up the same and build the programs, the library, and demucs_native and demucs-export in .venv"
 	@echo "make demo-model make demo_model/htdemucs_demo.onnx, its song and calibration.ogg again"
@@ -146,6 +148,15 @@ cluster-test: build
 sanitize: setup $(INSTALLED)
 	@$(VENV)/python scripts/check_library.py asan
 	@$(VENV)/python scripts/check_library.py tsan
+
+# Downloads the weights once, and takes about an hour; a failure stands in the report.
+official: setup $(INSTALLED)
+	@$(VENV)/python scripts/official.py $(if $(SONG),--song "$(SONG)") $(if $(MUSDB),--musdb "$(MUSDB)") \
+	  $(if $(OUT),--output "$(OUT)") $(if $(MODELS),--models $(MODELS))
+
+# An hour or two of building, in what it makes below build/platforms.
+platforms: setup $(INSTALLED)
+	@$(VENV)/python platforms/check.py $(ONLY)
 
 SECONDS ?= 600
 fuzz: setup $(INSTALLED)

@@ -30,7 +30,7 @@ def parts() -> dict[str, list[list[str]]]:
             [str(TOOLS / "ruff"), "check", "-q", "."],
             [str(TOOLS / "ruff"), "format", "--check", "-q", "."],
             [str(TOOLS / "clang-format"), "--dry-run", "--Werror", *cpp_files()],
-            [str(TOOLS / "mypy"), *PACKAGES, "scripts", "web/testing"],
+            [str(TOOLS / "mypy"), *PACKAGES, "platforms", "scripts", "web/testing"],
             [sys.executable, "scripts/check_rooms.py"],
             [sys.executable, "scripts/check_includes.py"],
             [str(TOOLS / "zizmor"), "--offline", "--strict-collection", "--quiet", ".github"],

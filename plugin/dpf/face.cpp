@@ -64,7 +64,7 @@ std::string as_sentence(std::string text) {
   return text.back() == '.' ? text : text + ".";
 }
 
-std::string decibels(float value) {
+[[maybe_unused]] std::string decibels(float value) {  // the variant with four outputs writes none
   if (value <= quietest) return "−∞ dB";
   char number[16];
   std::snprintf(number, sizeof number, "%.1f", std::abs(value));
@@ -278,7 +278,9 @@ class Face : public UI {
   int state_ = 0;
   int underruns_ = 0;
   int load_ = 0;  // percent
+#if DISTRHO_PLUGIN_WANT_DIRECT_ACCESS
   unsigned idle_calls_ = 0;
+#endif
 };
 
 }  // namespace

@@ -56,9 +56,12 @@ class SpinTryLocker {
 
 }  // namespace demucs_ort::plugin
 
-// DPF's names.
+// DPF's names, up to 1.6 and from 1.7 on, where no thread takes the lock a second time while it holds it either.
 namespace DISTRHO {
 using Mutex = demucs_ort::plugin::SpinLock;
 using MutexLocker = demucs_ort::plugin::SpinLocker;
 using MutexTryLocker = demucs_ort::plugin::SpinTryLocker;
+using RecursiveMutex = demucs_ort::plugin::SpinLock;
+using RecursiveMutexLocker = demucs_ort::plugin::SpinLocker;
+using RecursiveMutexTryLocker = demucs_ort::plugin::SpinTryLocker;
 }  // namespace DISTRHO

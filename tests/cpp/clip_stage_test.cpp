@@ -41,9 +41,14 @@ class RescalingClipStage : public testing::Test {
     const float* const* stream = &channel;
     stages.write(frames, &stream);
   }
-  ~RescalingClipStage() override { fs::remove_all(scratch); }
 
   const fs::path scratch = fs::temp_directory_path() / ("demucs_ort_clip-" + std::to_string(std::random_device{}()));
+  /// Goes after the stages, which have files open in it.
+  struct Removal {
+    const fs::path& folder;
+    ~Removal() { fs::remove_all(folder); }
+  };
+  const Removal removal{scratch};
   StageList stages;
   Collector* end = nullptr;
 };
