@@ -8,7 +8,8 @@ purpose=$1
 shift
 if [ "$purpose" = test ]; then
   wanted="$wanted ffmpeg libgtest-dev libncurses-dev portaudio19-dev libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont
-espeak-ng flite rustc dpf-source libcairo2-dev libx11-dev xvfb xdotool lilv-utils lv2-dev lv2file sordi"
+espeak-ng flite rustc dpf-source libcairo2-dev libx11-dev xvfb xdotool lilv-utils lv2-dev lv2file sordi
+unzip"
 fi
 [ "$purpose" != web ] || wanted=""
 # Node.js and browsers often come from elsewhere; Debian's packages would then clash, or be a second one. Ubuntu has a

@@ -1,6 +1,7 @@
 """The plug-in in LV2 hosts that process files, against a stream that was given the same song."""
 
 import os
+import platform
 import re
 import subprocess
 from pathlib import Path
@@ -189,6 +190,10 @@ def test_lv2apply_gives_the_stems(variant: Variant, song: Path, live: Reference,
     np.testing.assert_array_equal(sound(made), np.concatenate(stems))
 
 
+@pytest.mark.skipif(
+    platform.freedesktop_os_release().get("VERSION_CODENAME") == "trixie",
+    reason="lv2file 0.95 of Debian 13 gives plug-ins a feature whose name is at the address 1",
+)
 def test_lv2file_gives_eight_channels(song: Path, live: Reference, tmp_path: Path) -> None:
     made = tmp_path / "out.wav"
     succeed("lv2file", "-i", song, "-o", made, "-b", 441, "-p", "wait:1", MULTI_OUT.uri)

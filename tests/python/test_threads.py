@@ -88,7 +88,8 @@ print(sorted({{cpu for task in os.listdir("/proc/self/task") for cpu in os.sched
 
 def test_a_forked_child_ends_and_says_what_it_cannot_do(gains_model: Path) -> None:
     code = f"""
-import os, sys, demucs_native, numpy
+import os, sys, warnings, demucs_native, numpy
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 and later warn of every fork beside threads
 name = {str(gains_model)!r}
 mix = numpy.ones((2, 5000), numpy.float32)
 model = demucs_native.Model(name, threads=2, max_concurrent_runs=2)
