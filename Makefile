@@ -23,7 +23,7 @@ help:
 	@echo "make plugin     build the LV2, CLAP and VST3 plug-ins and run their tests"
 	@echo "make cluster-test  kill actors, nodes and drivers of a Ray cluster of several nodes on this machine"
 	@echo "make official   run Meta's weights through all of it and write a report (SONG=file MUSDB=folder OUT=folder MODELS=\"...\")"
-	@echo "make platforms  build and run it for other systems, as far as this one can (ONLY=\"windows macos ...\")"
+	@echo "make platforms  build and run it for other systems, as far as this one can (ONLY=\"windows arm64 ...\")"
 	@echo "make setup      set up .venv with PyTorch and the tools, and build the program"
 	@echo "make build      set up the same and build the programs, the library, and demucs_native and demucs-export in .venv"
 	@echo "make demo-model make demo_model/htdemucs_demo.onnx, its song and calibration.ogg again"

@@ -17,6 +17,7 @@ ROOT = HERE.parent
 REPORT = ROOT / "build/platforms/report.md"
 CHECKS = {
     "windows": "windows.sh",
+    "arm64": "arm64.sh",
     "macos": "macos.sh",
     "compilers": "compilers.sh",
     "pythons": "pythons.sh",

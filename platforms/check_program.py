@@ -39,9 +39,9 @@ class Program:
         assert done.returncode == 0, f"{shlex.join(map(str, arguments))}: {done.stderr}"
 
 
-def cut_song(folder: Path, seconds: int = 9) -> Path:
+def cut_song(folder: Path, seconds: float = 9) -> Path:
     """The start of the demo song: two segments and a half."""
-    sound, rate = soundfile.read(SONG, dtype="float32", frames=seconds * 44_100)
+    sound, rate = soundfile.read(SONG, dtype="float32", frames=int(seconds * 44_100))
     soundfile.write(folder / "song.wav", sound, rate, subtype="FLOAT")
     return folder / "song.wav"
 
@@ -183,8 +183,9 @@ def check_interrupt(program: Program, folder: Path, song: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", nargs="+", help="the words that run the program")
+    parser.add_argument("program", nargs=argparse.REMAINDER, help="the words that run the program")
     parser.add_argument("--windows", type=Path, metavar="DIR", help="where hold_open.exe and console_events.exe lie")
+    parser.add_argument("--slow", action="store_true", help="an emulated processor: parity of a short song, and errors")
     options = parser.parse_args()
     program = Program(options.program, options.windows)
     checks: list[Callable[[Program, Path, Path], str]] = [
@@ -194,10 +195,12 @@ def main() -> None:
         check_resuming,
         check_errors,
     ]
+    if options.slow:
+        checks = [check_parity, check_errors]
     if options.windows:
         checks += [check_held_file, check_long_output, check_interrupt]
     with tempfile.TemporaryDirectory() as name:
-        song = cut_song(Path(name))
+        song = cut_song(Path(name), 4.5 if options.slow else 9)  # more than one segment
         for number, check in enumerate(checks):
             folder = Path(name) / str(number)
             folder.mkdir()
