@@ -30,7 +30,7 @@ except ImportError:  # from PyPI, for this run alone
 SUITE = "noble"
 RUNNER = "ubuntu-24.04"
 HOME = "home/runner"
-CHECKOUT = f"{HOME}/work/demucs-ort"
+CHECKOUT = f"{HOME}/demucs-ort"
 PYTHON = "opt/python"
 # Of what GitHub's image holds, what the steps use; and the headers that CMake fetches from GitHub where there are none.
 PACKAGES = "ca-certificates,git,make,sudo,g++,clang,cmake,pkg-config,pipx,python3-dev,python3-venv,nlohmann-json3-dev"
