@@ -244,7 +244,6 @@ def uses(job: Job, step: dict[str, Any], machine: Machine) -> None:
         known("persist-credentials")
         shutil.rmtree(machine.files / CHECKOUT, ignore_errors=True)
         subprocess.run(["git", "clone", "-q", ROOT, machine.files / CHECKOUT], check=True)
-        shutil.chown(machine.files / HOME / "work", 1000, 1000)
         subprocess.run(["chown", "-R", "1000:1000", machine.files / CHECKOUT], check=True)
     elif action == "actions/setup-python":
         known("python-version")
