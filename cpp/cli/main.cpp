@@ -10,7 +10,7 @@
 #include "common/ffmpeg_setup.hpp"
 #include "common/place_of.hpp"
 #include "console.hpp"
-#include "console_text.hpp"
+#include "console_setup.hpp"
 #include "demucs_ort/model.hpp"
 #include "demucs_ort/separator.hpp"
 #include "exit_code.hpp"

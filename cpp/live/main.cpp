@@ -12,7 +12,7 @@
 #include "base/utf8.hpp"
 #include "common/exit_error.hpp"
 #include "common/ffmpeg_setup.hpp"
-#include "console_text.hpp"
+#include "console_setup.hpp"
 #include "deck_player.hpp"
 #include "demo_model.hpp"
 #include "demucs_ort/demucs_ort.hpp"

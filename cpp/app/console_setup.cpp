@@ -1,4 +1,4 @@
-#include "console_text.hpp"
+#include "console_setup.hpp"
 
 #ifdef _WIN32
 #include <initializer_list>
