@@ -1,6 +1,6 @@
 """Runs the checks of other systems, one after another, and tells in a table what was built and what ran where.
 
-Each is a program in this folder that needs no arguments, exits with 0 if its system is as it should be, and ends with
+Each is a program in this folder that exits with 0 if its system is as it should be, and ends with
 the lines "built: ..." and "ran: ...". Run by `make platforms`.
 """
 
@@ -16,13 +16,14 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 REPORT = ROOT / "build/platforms/report.md"
 CHECKS = {
-    "windows": "windows.sh",
-    "arm64": "arm64.sh",
-    "macos": "macos.sh",
-    "compilers": "compilers.sh",
-    "pythons": "pythons.sh",
-    "debian": "debian.sh",
-    "workflows": "workflows.py",
+    "windows": ["windows.sh"],
+    "arm64": ["arm64.sh"],
+    "macos": ["macos.sh"],
+    "pythons": ["pythons.sh"],
+    "compilers": ["compilers.sh"],
+    "debian": ["debian.sh", "trixie"],
+    "ubuntu": ["debian.sh", "noble"],
+    "workflows": ["workflows.py"],
 }
 """Of the quickest ones first."""
 
@@ -39,8 +40,8 @@ class Row:
 def check(name: str) -> Row:
     """Runs one check; its output is shown as it comes."""
     start = time.monotonic()
-    program = HERE / CHECKS[name]
-    command = [sys.executable, str(program)] if program.suffix == ".py" else [str(program)]
+    program, *arguments = CHECKS[name]
+    command = [*([sys.executable] if program.endswith(".py") else []), str(HERE / program), *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         said = {}
