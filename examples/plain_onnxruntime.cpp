@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ int main(int argc, char** argv) {
   const Ort::Env environment(ORT_LOGGING_LEVEL_WARNING, "example");
   Ort::SessionOptions options;
   options.DisableMemPattern();  // with it a run takes twice the memory
-  Ort::Session session(environment, argv[1], options);
+  Ort::Session session(environment, std::filesystem::path(argv[1]).c_str(), options);
   Ort::AllocatorWithDefaultOptions allocator;
   const auto metadata = session.GetModelMetadata();
   const auto fact = [&](const char* key) {

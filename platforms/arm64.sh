@@ -16,11 +16,15 @@ say "packages"
 . /etc/os-release
 mmdebstrap -q --variant=extract --architectures=arm64 --include=libavformat-dev,libswresample-dev,libsoxr-dev,libgtest-dev,nlohmann-json3-dev,libcli11-dev,libstdc++-12-dev \
   "$VERSION_CODENAME" "$root" $(archive_of "$ID") >"$work/root.log" 2>&1 || { tail -n 5 "$work/root.log" >&2; fail "no packages for arm64"; }
-# The newest that this qemu loads; see docs/platforms.md.
-"$python" -m pip download -q --no-deps --only-binary=:all: --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64 --python-version 3.12 \
-  --dest "$work/wheels" onnxruntime==1.24.4 >&2
+"$python" -m pip download -q --no-deps --only-binary=:all: --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64 \
+  --python-version 3.12 -c constraints.txt --dest "$work/wheels" onnxruntime >&2
 "$python" -m zipfile -e "$work"/wheels/onnxruntime-*.whl "$work/onnxruntime"
 scripts/get_onnxruntime_headers.sh "$work/headers"
+# Programs in the emulator would read the x86-64 machine's, and ONNX Runtime from 1.29 crashes without an Arm processor in it.
+mkdir -p "$root/proc"
+for processor in $(seq 0 $(($(nproc) - 1))); do
+  printf 'processor\t: %s\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x1\nCPU part\t: 0xd40\nCPU revision\t: 1\n\n' "$processor"
+done >"$root/proc/cpuinfo"
 library=$(ls "$work"/onnxruntime/onnxruntime/capi/libonnxruntime.so.*)
 
 say "building"
@@ -32,9 +36,10 @@ cmake -G Ninja -S . -B "$work/build" -DCMAKE_TOOLCHAIN_FILE="$PWD/platforms/arm6
   cmake --build "$work/build" >>"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log" >&2; fail "the build failed"; }
 
 say "C++ tests"
-# What measures memory, threads, audio threads or a deck in real time would measure the emulator. Fuzz targets are the same code.
+# What measures memory, threads, audio threads or a deck in real time would measure the emulator, and a test that loads a
+# hundred times takes minutes there. Fuzz targets are the same code.
 DEMUCS_ORT_ONNXRUNTIME=$library ctest --test-dir "$work/build" -j2 --output-on-failure \
-  -E 'emory|[Rr]eal[Tt]ime|AudioThread|ThreadCount|fuzz_corpus|ProvisionalStemsComeFirst' >"$work/tests.log" 2>&1 ||
+  -E 'emory|[Rr]eal[Tt]ime|AudioThread|ThreadCount|fuzz_corpus|LoadingThroughTheCInterface|ProvisionalStemsComeFirst' >"$work/tests.log" 2>&1 ||
   { tail -n 60 "$work/tests.log" >&2; fail "C++ tests failed"; }
 passed=$(sed -n 's/.* tests failed out of \([0-9]*\)/\1/p' "$work/tests.log")
 
@@ -44,5 +49,5 @@ say "program"
 cat "$work/program.log" >&2
 
 echo "built: library, C interface, demucs_ort_cli with FFmpeg and soxr, C++ tests; aarch64-linux-gnu-g++ $(aarch64-linux-gnu-g++ -dumpfullversion)"
-echo "ran: qemu $(qemu-aarch64-static --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p'), ONNX Runtime 1.24.4: $passed C++ tests;" \
+echo "ran: qemu $(qemu-aarch64-static --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p'), ONNX Runtime ${library##*.so.}: $passed C++ tests;" \
   "the program: $(paste -sd ';' "$work/program.log" | sed 's/;/; /g'); $(minutes "$start")"

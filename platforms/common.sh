@@ -100,16 +100,32 @@ install_source() {
     cmake --build "$build" --target install >>"$build.log" 2>&1 || { tail -n 20 "$build.log" >&2; fail "$sources"; }
 }
 
-# install_soxr WORK SYSROOT SETTINGS...: from the sources in PyPI's package.
-install_soxr() {
-  work_of_soxr=$1 sysroot=$2
-  shift 2
-  if [ ! -d "$work_of_soxr/soxr" ]; then
-    .venv/bin/python -m pip download -q --no-deps --no-binary :all: --dest "$work_of_soxr/soxr" soxr==1.1.0 >&2
-    tar xf "$work_of_soxr"/soxr/soxr-*.tar.gz -C "$work_of_soxr/soxr" --strip-components=1
-  fi
-  rm -rf "$work_of_soxr/soxr_build"
-  install_source "$work_of_soxr/soxr/libsoxr" "$work_of_soxr/soxr_build" "$sysroot" -DWITH_OPENMP=OFF -DBUILD_TESTS=OFF \
-    -DBUILD_EXAMPLES=OFF "$@"
-  pc "$sysroot" soxr 0.1.3
+# unpack_wheel DEST PLATFORM PACKAGE: of PyPI's package for another system, the version of constraints.txt unless named.
+# Its folder is DEST/NAME.
+unpack_wheel() {
+  name=${3%%=*}
+  .venv/bin/python -m pip download -q --no-deps --only-binary=:all: --platform "$2" --python-version 3.12 -c constraints.txt \
+    --dest "$1/wheels" "$3" >&2
+  .venv/bin/python -m zipfile -e "$1"/wheels/"$name"-*.whl "$1/$name"
+}
+
+# install_headers WORK SYSROOT: of what is the same on all systems.
+install_headers() {
+  mkdir -p "$2/include" "$2/lib" "$2/share/cmake"
+  cp -r /usr/include/nlohmann /usr/include/CLI "$2/include/"
+  cp -r /usr/share/cmake/nlohmann_json /usr/share/cmake/CLI11 "$2/share/cmake/"
+  scripts/get_onnxruntime_headers.sh "$1/onnxruntime_headers"
+  cp -r "$1"/onnxruntime_headers/include/* "$2/include/"
+}
+
+# FFmpeg 7.1: in the package `av` its libraries for other systems, in Debian 13 the headers.
+# install_ffmpeg WORK SYSROOT PLATFORM
+ffmpeg_libraries="avcodec avformat avutil swresample"
+install_ffmpeg() {
+  unpack_wheel "$1" "$3" av==14.2.0
+  [ -d "$1/ffmpeg" ] || scripts/unpack_packages.sh trixie main "$1/ffmpeg" $(for one in $ffmpeg_libraries; do echo lib$one-dev; done)
+  cp -r "$1"/ffmpeg/usr/include/*/lib* "$2/include/"
+  for one in $ffmpeg_libraries; do
+    pc "$2" "lib$one" "$(sed -n 's/^Version: //p' "$1"/ffmpeg/usr/lib/*/pkgconfig/lib$one.pc)"
+  done
 }

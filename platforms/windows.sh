@@ -7,26 +7,19 @@ work=$PWD/build/platforms/windows
 sysroot=$work/sysroot
 python=$PWD/.venv/bin/python
 start=$(date +%s)
-scripts/install_system_packages.sh test g++-mingw-w64-x86-64-posix wine wine64 >&2
+clang=$(. /etc/os-release; [ "$VERSION_CODENAME" = bookworm ] && echo 16 || echo 19) # the newest there
+scripts/install_system_packages.sh test g++-mingw-w64-x86-64-posix wine wine64 "clang-$clang" "libc++-$clang-dev" libwine-dev >&2
 rm -rf "$work"
-mkdir -p "$sysroot/lib/pkgconfig" "$sysroot/share/cmake" "$sysroot/bin" "$sysroot/include"
+mkdir -p "$sysroot/bin"
 export WINEPREFIX="$work/wine" WINEDEBUG=-all WINEPATH="$sysroot/bin" PKG_CONFIG_LIBDIR="$sysroot/lib/pkgconfig"
 toolchain="-DCMAKE_TOOLCHAIN_FILE=$PWD/platforms/windows/toolchain.cmake -DDEMUCS_ORT_SYSROOT=$sysroot"
 
-# wheel PACKAGE: unpacks a package for Windows.
-wheel() {
-  "$python" -m pip download -q --no-deps --only-binary=:all: --platform win_amd64 --python-version 3.12 -c constraints.txt \
-    --dest "$work/wheels" "$1" >&2
-  "$python" -m zipfile -e "$work"/wheels/"${1%%=*}"-*.whl "$work/${1%%=*}"
-}
-
 say "packages"
-wheel onnxruntime
-wheel av==14.2.0 # FFmpeg 7.1, as Debian 13's headers
-scripts/unpack_packages.sh trixie main "$work/headers" libavcodec-dev libavformat-dev libavutil-dev libswresample-dev
-cp -r "$work"/headers/usr/include/*/lib* "$sysroot/include/"
+unpack_wheel "$work" win_amd64 onnxruntime
+install_headers "$work" "$sysroot"
+install_ffmpeg "$work" "$sysroot" win_amd64
 cp "$work"/av/av.libs/*.dll "$sysroot/bin/"
-for name in avcodec avformat avutil swresample; do
+for name in $ffmpeg_libraries; do
   library=$(cd "$sysroot/bin" && ls $name-[0-9]*.dll)
   {
     printf 'LIBRARY %s\nEXPORTS\n' "$library"
@@ -34,20 +27,18 @@ for name in avcodec avformat avutil swresample; do
       awk '/Ordinal\/Name Pointer/ { on = 1; next } on && /^\t\[/ { print $NF } on && /^$/ { exit }'
   } >"$work/$name.def"
   x86_64-w64-mingw32-dlltool -d "$work/$name.def" -l "$sysroot/lib/lib$name.dll.a"
-  pc "$sysroot" "lib$name" "$(sed -n 's/^Version: //p' "$work"/headers/usr/lib/*/pkgconfig/lib$name.pc)"
 done
-cp -r /usr/include/nlohmann /usr/include/CLI "$sysroot/include/"
-cp -r /usr/share/cmake/nlohmann_json /usr/share/cmake/CLI11 "$sysroot/share/cmake/"
-scripts/get_onnxruntime_headers.sh "$work/onnxruntime_headers"
-cp -r "$work"/onnxruntime_headers/include/* "$sysroot/include/"
 install_source /usr/src/googletest "$work/googletest_build" "$sysroot" $toolchain -DBUILD_GMOCK=OFF
-install_soxr "$work" "$sysroot" $toolchain
+PYTHON=$python scripts/install_soxr.sh "$sysroot" $toolchain
 
 say "building"
 wineboot --init >"$work/wine.log" 2>&1
-cmake -G Ninja -S . -B "$work/build" $toolchain -DCMAKE_BUILD_TYPE=Release -DDEMUCS_ORT_BUILD_TESTS=ON -DDEMUCS_ORT_INSTALL=OFF \
-  -DDEMUCS_ORT_WARNINGS_AS_ERRORS=ON -DCMAKE_UNITY_BUILD=ON -DPython_EXECUTABLE="$python" >"$work/build.log" 2>&1 &&
+cmake -G Ninja -S . -B "$work/build" $toolchain -DCMAKE_BUILD_TYPE=Release -DDEMUCS_ORT_BUILD_TESTS=ON \
+  -DDEMUCS_ORT_INSTALL=OFF -DDEMUCS_ORT_WARNINGS_AS_ERRORS=ON -DCMAKE_UNITY_BUILD=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON \
+  -DPython_EXECUTABLE="$python" >"$work/build.log" 2>&1 &&
   cmake --build "$work/build" >>"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log" >&2; fail "the build failed"; }
+"$python" platforms/windows/check_msvc.py "$work/build" "$clang" >"$work/msvc.log" || fail "MSVC would not compile it"
+cat "$work/msvc.log" >&2
 for helper in console_events hold_open; do
   x86_64-w64-mingw32-gcc-posix -municode -static -O1 -Wall -Wextra -Werror platforms/windows/$helper.c -o "$work/$helper.exe"
 done
@@ -65,6 +56,7 @@ say "program"
   "$work/build/demucs_ort_cli.exe" >"$work/program.log" || fail "the program does not as it does on Linux"
 cat "$work/program.log" >&2
 
-echo "built: library, C interface, demucs_ort_cli with FFmpeg 7.1 and soxr, C++ tests; mingw-w64 g++ $(x86_64-w64-mingw32-g++-posix -dumpversion)"
+echo "built: library, C interface, demucs_ort_cli with FFmpeg 7.1 and soxr, C++ tests;" \
+  "mingw-w64 g++ $(x86_64-w64-mingw32-g++-posix -dumpversion); $(cat "$work/msvc.log")"
 echo "ran: $(wine --version | sed 's/^w/W/'), $(cd "$work/wheels" && ls onnxruntime-*.whl | cut -d- -f1,2 | tr - ' '): $passed C++ tests, 2 left out;" \
   "the program: $(paste -sd ';' "$work/program.log" | sed 's/;/; /g'); $(minutes "$start")"

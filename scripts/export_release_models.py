@@ -30,9 +30,11 @@ def export(name: str, precision: str, checkpoint: str | None, folder: Path) -> s
     source = [name] if checkpoint is None else ["--checkpoint", checkpoint, "--name", full_name]
     command = [sys.executable, "-m", "demucs_export", *source, "--precision", precision, "-o", str(folder)]
     print("==", *command[2:], flush=True)
-    code = subprocess.run(command, check=False).returncode
-    if code != 0:
-        raise RuntimeError(f"demucs-export ended with code {code}")
+    done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
+    sys.stderr.write(done.stderr)
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or [f"demucs-export ended with code {done.returncode}"]
+        raise RuntimeError(said[-1].removeprefix("demucs-export: "))
     files = [folder / file for file in files_to_load(folder / f"{full_name}.json")]
     demucs_native.Model(files[0])
     return f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"

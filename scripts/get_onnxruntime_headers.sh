@@ -10,7 +10,7 @@ command -v apt-get >/dev/null || fail "no apt-get on this machine"
 . /etc/os-release
 case "${ID:-}" in
   debian) release=trixie component=main ;;
-  ubuntu) release=questing component=universe ;;
+  ubuntu) release=resolute component=universe ;;
   *) fail "no known package source for '${ID:-this system}'" ;;
 esac
 

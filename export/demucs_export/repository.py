@@ -4,11 +4,12 @@ A name may stand for a bag of models that separate as one. What is not official 
 `weights.checkpoint` alone, which executes nothing.
 """
 
+import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import demucs.hf
 import demucs.pretrained
@@ -180,14 +181,15 @@ def _signatures() -> set[str]:
     return {line.split("-")[0] for line in listing.splitlines() if line.endswith(".th")}
 
 
-class _quiet_hub:
-    """The hub's client would warn of each of its retries before we can say what to do instead."""
+@contextlib.contextmanager
+def _quiet_hub() -> Iterator[None]:
+    """The hub's client would warn of each of its retries before we can say what to do instead.
 
-    _logger = logging.getLogger("huggingface_hub")
-
-    def __enter__(self) -> None:
-        self._level = self._logger.level
-        self._logger.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: Any) -> None:
-        self._logger.setLevel(self._level)
+    All loggers are meant, since the client sets its own's level when it is first used.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -191,8 +191,8 @@ def test_lv2apply_gives_the_stems(variant: Variant, song: Path, live: Reference,
 
 
 @pytest.mark.skipif(
-    platform.freedesktop_os_release().get("VERSION_CODENAME") == "trixie",
-    reason="lv2file 0.95 of Debian 13 gives plug-ins a feature whose name is at the address 1",
+    platform.freedesktop_os_release().get("VERSION_CODENAME") != "bookworm",
+    reason="lv2file 0.95 of Debian 13 and Ubuntu 24.04 gives plug-ins a feature whose name is at the address 1",
 )
 def test_lv2file_gives_eight_channels(song: Path, live: Reference, tmp_path: Path) -> None:
     made = tmp_path / "out.wav"

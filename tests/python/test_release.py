@@ -1,6 +1,8 @@
 """The scripts of a release, with stand-in weights: exports, the index that pins them, fetching what it pins."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -115,9 +117,12 @@ def export_models(
         record(folder, name, {copy.name: copy.read_bytes() for copy in (onnx, ort)})
         return dataclasses.replace(small_export, onnx=onnx, ort=ort)
 
-    def run(command: list[str], check: bool) -> "subprocess.CompletedProcess[str]":
+    def run(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
         assert command[:3] == [sys.executable, "-m", "demucs_export"]
-        return subprocess.CompletedProcess(command, export_main(command[3:]))
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            code = export_main(command[3:])
+        return subprocess.CompletedProcess(command, code, stderr=said.getvalue())
 
     def call(*arguments: object) -> tuple[int, list[list[str]]]:
         import export_release_models
@@ -141,7 +146,7 @@ def test_stand_ins_go_all_the_way_to_a_user(export_models: ExportModels, tiny_mo
     stand_ins = ["--checkpoint", f"tiny={checkpoint}", "--checkpoint", f"broken={tmp_path / 'missing.th'}"]
     code, table = export_models(*models, "broken", "tiny", *stand_ins)
     assert code == 1
-    failed = "FAILED: demucs-export ended with code 3"
+    failed = f"FAILED: cannot read the checkpoint {tmp_path / 'missing.th'}: No such file or directory"
     assert table[:2] == [["broken", "fp32", failed], ["broken", "int8", failed]]
     assert [row[:2] for row in table[2:]] == [["tiny", "fp32"], ["tiny", "int8"]]
     assert all(row[2].endswith(" MB") for row in table[2:])

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import os
 import pickle
 import zipfile
@@ -324,6 +325,22 @@ def test_config_errors(config, named):
     with pytest.raises(UsageError, match=named) as caught:
         untrained(0, {**TINY, **config})
     assert "\n" not in str(caught.value)
+
+
+def test_without_a_network_there_is_one_sentence(monkeypatch, caplog):
+    """The hub's client sets its logger's level when it is first used."""
+    logger = logging.getLogger("huggingface_hub")
+
+    def get_model(name):
+        logger.setLevel(logging.WARNING)
+        logger.warning("Retrying in 8s [Retry 5/5].")
+        raise OSError("no network\nat all")
+
+    monkeypatch.setattr(demucs.pretrained, "get_model", get_model)
+    with pytest.raises(WeightsError, match=r"'htdemucs' could not be loaded or downloaded \(no network\)"):
+        official("htdemucs")
+    logger.warning("later")
+    assert caplog.messages == ["later"]
 
 
 def test_sha_is_the_documented_one():
