@@ -202,6 +202,17 @@ void throw_if_out_of_memory(const Ort::Exception& failure) {
   }
 }
 
+/// Whether ONNX Runtime's own kernels are to be asked for. On Arm processors with SME it takes KleidiAI's otherwise,
+/// which are as exact in float32, and 20 dB less exact in 8 bits (docs/experiments.md).
+bool needs_own_kernels(const ModelInfo& info) {
+#if defined(__aarch64__) || defined(_M_ARM64)
+  return info.precision == "int8";
+#else
+  static_cast<void>(info);
+  return false;
+#endif
+}
+
 /// Why no session came about: the file, or what should compute it.
 Error load_error(const Ort::Exception& failure, const std::string& provider, const std::string& what) {
   if (says_any(failure, {"pthread_create failed", JoiningThread::refused})) {
@@ -281,12 +292,20 @@ void ModelSession::load(const std::string& candidate, const ModelOptions& option
   // Failures reach the caller as exceptions; a library does not write to standard error as well.
   logs_ = log_session(settings);
   if (among_others) use_environments_arena(settings);
-  {
-    const OnCancel stop(options.cancel, stop_loading(*find_runtime(options.onnxruntime_library), settings));
-    session_ = open(*environment_, settings);
+  const auto open_and_inspect = [&] {
+    {
+      const OnCancel stop(options.cancel, stop_loading(*find_runtime(options.onnxruntime_library), settings));
+      session_ = open(*environment_, settings);
+    }
+    throw_if_cancelled(options.cancel, loading);
+    info_ = inspect(session_);
+  };
+  open_and_inspect();
+  if (needs_own_kernels(info_)) {  // which only the opened file tells
+    session_ = Ort::Session(nullptr);
+    settings.AddConfigEntry("mlas.disable_kleidiai", "1");
+    open_and_inspect();
   }
-  throw_if_cancelled(options.cancel, loading);
-  info_ = inspect(session_);
   shares_.runs = affordable_runs(options, info_, shares_.runs);
   max_batch_ = batch_limit(options, candidate, session_);
   if (provider_ == "cpu") {
