@@ -74,19 +74,9 @@ def check_parity(program: Program, folder: Path, song: Path) -> str:
 def check_eight_bits(program: Program, folder: Path, song: Path) -> str:
     """A small seeded model in 8 bits, whose integer products are the same on every processor."""
     (folder / "small.json").write_text('{"channels": 16, "bottom_channels": 256, "t_layers": 2, "segment": 2}')
-    command = [
-        "--untrained",
-        "0",
-        "--config",
-        folder / "small.json",
-        "--precision",
-        "int8",
-        "--name",
-        "small",
-        "-o",
-        folder,
-    ]
-    subprocess.run([sys.executable, "-m", "demucs_export", *command], check=True, stdout=subprocess.DEVNULL)
+    options = ["--untrained", "0", "--config", str(folder / "small.json"), "--precision", "int8", "--name", "small"]
+    command = [sys.executable, "-m", "demucs_export", *options, "-o", str(folder)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     subprocess.run([HERE, "-q", "-m", folder / "small.onnx", song, folder / "here"], check=True)
     program.separate("-m", folder / "small.onnx", song, folder / "there")
     least = least_snr(stems_of(folder / "here"), stems_of(folder / "there"))

@@ -1,6 +1,7 @@
 """A minute's check of an installed demucs_native: separates with a model of fixed gains. Needs the package onnx.
 
---resampler: it has to take a mix at another rate, too. For platforms where the whole `make test` does not run, and for every wheel that is built.
+With --resampler it has to take a mix at another rate, too. For platforms where the whole `make test` does not run, and
+for every wheel that is built.
 """
 
 import argparse
