@@ -301,7 +301,7 @@ void ModelSession::load(const std::string& candidate, const ModelOptions& option
     info_ = inspect(session_);
   };
   open_and_inspect();
-  if (needs_own_kernels(info_)) {  // which only the opened file tells
+  if (needs_own_kernels(info_)) {  // which only the opened file tells; it is opened once more
     session_ = Ort::Session(nullptr);
     settings.AddConfigEntry("mlas.disable_kleidiai", "1");
     open_and_inspect();
