@@ -16,9 +16,7 @@ say "packages"
 . /etc/os-release
 mmdebstrap -q --variant=extract --architectures=arm64 --include=libavformat-dev,libswresample-dev,libsoxr-dev,libgtest-dev,nlohmann-json3-dev,libcli11-dev,libstdc++-12-dev \
   "$VERSION_CODENAME" "$root" $(archive_of "$ID") >"$work/root.log" 2>&1 || { tail -n 5 "$work/root.log" >&2; fail "no packages for arm64"; }
-"$python" -m pip download -q --no-deps --only-binary=:all: --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64 \
-  --python-version 3.12 -c constraints.txt --dest "$work/wheels" onnxruntime >&2
-"$python" -m zipfile -e "$work"/wheels/onnxruntime-*.whl "$work/onnxruntime"
+unpack_wheel "$work" manylinux_2_28_aarch64 onnxruntime
 scripts/get_onnxruntime_headers.sh "$work/headers"
 # Programs in the emulator would read the x86-64 machine's, and ONNX Runtime from 1.29 crashes without an Arm processor in it.
 mkdir -p "$root/proc"
